@@ -1,0 +1,87 @@
+"""Rules as data: what has to become true at a position for a person to be told.
+
+A rule belongs to one position and looks at one point (silence looks at all of them). Durations are in
+milliseconds and are judged on the readings' own times.
+"""
+
+from enum import StrEnum
+from typing import Literal
+
+import msgspec
+
+Scalar = float | int | bool | str
+
+
+class Severity(StrEnum):
+    """From worst to least; see `WORST_FIRST`."""
+
+    CRITICAL = "critical"
+    MAJOR = "major"
+    MINOR = "minor"
+    WARNING = "warning"
+
+
+WORST_FIRST: tuple[Severity, ...] = tuple(Severity)
+
+
+class TaskKind(StrEnum):
+    """What sort of task a breach leads to."""
+
+    CARE = "care"
+    WELL = "well"
+    PUBLIC_HEALTH = "public_health"
+    MAINTENANCE = "maintenance"
+
+
+class Threshold(msgspec.Struct, frozen=True, kw_only=True, tag="threshold", forbid_unknown_fields=True):
+    """`point` stands `above` or `below` `limit` for `for_ms`; over when it comes back past `clear`."""
+
+    point: str
+    side: Literal["above", "below"]
+    limit: float
+    clear: float | None = None
+    for_ms: int = 0
+
+
+class State(msgspec.Struct, frozen=True, kw_only=True, tag="state", forbid_unknown_fields=True):
+    """`point` holds one of `values` for `for_ms`; over when it holds another. A repeated value is no news."""
+
+    point: str
+    values: tuple[Scalar, ...]
+    for_ms: int = 0
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag="event", forbid_unknown_fields=True):
+    """`point` speaks (with one of `values`, if given). Fires at once and each time; echoes of the same
+    value within `debounce_ms` belong to the first. An event has no end of its own: people end it."""
+
+    point: str
+    values: tuple[Scalar, ...] = ()
+    debounce_ms: int = 1_000
+
+
+class Rate(msgspec.Struct, frozen=True, kw_only=True, tag="rate", forbid_unknown_fields=True):
+    """`point` changes by at least `change` (its sign gives the direction) within `within_ms`."""
+
+    point: str
+    change: float
+    within_ms: int
+
+
+class Silence(msgspec.Struct, frozen=True, kw_only=True, tag="silence", forbid_unknown_fields=True):
+    """Nothing was heard from the position's device for `after_ms`."""
+
+    after_ms: int
+
+
+Condition = Threshold | State | Event | Rate | Silence
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One rule at one position. (`position`, `id`) is unique: it is what an alarm hangs on."""
+
+    id: str
+    position: str
+    severity: Severity
+    task_kind: TaskKind
+    when: Condition

@@ -1,0 +1,230 @@
+"""The wire contract between gateway and server: topics and messages of version 1.
+
+Messages are JSON. Times are UTC milliseconds since 1970. Unknown fields are ignored, so that a newer
+sender may add some; a message of another `v` is refused. Golden files in `tests/contract/wire/` pin the
+bytes of every version ever shipped.
+"""
+
+from typing import Any, Final, Literal
+
+import msgspec
+
+from gateway.rules.model import Rule, Scalar, Severity, TaskKind
+
+VERSION: Final = 1
+PREFIX: Final = "sunwell/v1"
+MAXIMUM_MESSAGE_BYTES: Final = 1_048_576
+"""Larger messages are refused unread. A frame of 500 readings of 10 points is about 100 kB."""
+
+Channel = Literal["up/alarm", "up/data", "up/state", "up/reply", "down/ack", "down/desired", "down/command"]
+
+
+class WireError(ValueError):
+    """The peer's message cannot be used: bad JSON, a wrong type, a missing field, or another version."""
+
+
+class AlarmMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """One occurrence of a breach, or its end. Kept by the gateway until acknowledged by (`epoch`, `seq`).
+
+    `epoch` names the lane's file: a gateway that starts with an empty lane starts a new epoch.
+    `device_ms` is the reading's own time, `gateway_ms` the moment the gateway kept the breach.
+    """
+
+    v: int = VERSION
+    epoch: str
+    seq: int
+    event: Literal["occurred", "cleared"]
+    breach: str
+    position: str
+    device: str
+    rule: str
+    severity: Severity
+    task_kind: TaskKind
+    point: str | None = None
+    value: Scalar | None = None
+    device_ms: int
+    gateway_ms: int
+    clock_trusted: bool = True
+
+
+class DataReading(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One reading in a frame. `p` position, `d` device, `f` family, `t` its time, `r` receive time,
+    `v` values by point, `s` status by point, `q` quality, `c` clock trusted."""
+
+    p: str
+    d: str
+    f: str
+    t: int
+    r: int
+    v: dict[str, Scalar]
+    s: dict[str, str] = {}
+    q: str = "good"
+    c: bool = True
+
+
+class DataFrame(msgspec.Struct, frozen=True, kw_only=True):
+    """Many readings under one sequence number of the telemetry lane. `lost` counts readings that this
+    lane has had to drop since it began (its quota was full), so that a hole is never silent."""
+
+    v: int = VERSION
+    epoch: str
+    seq: int
+    lost: int = 0
+    readings: list[DataReading]
+
+
+class DriverHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """Counters of one driver since the gateway's start."""
+
+    name: str
+    running: bool
+    restarts: int
+    readings: int
+    errors: int
+    last_error: str | None = None
+
+
+class Trouble(msgspec.Struct, frozen=True, kw_only=True):
+    """A source whose messages can't be used: what, since when, how often. Never holds the payload."""
+
+    source: str
+    reason: str
+    detail: str
+    count: int
+    last_ms: int
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """The gateway's own condition. None where the machine does not tell. Percentages are 0 to 100."""
+
+    at_ms: int
+    uptime_s: float
+    cpu_celsius: float | None = None
+    cpu_percent: float | None = None
+    memory_mb: float | None = None
+    disk_free_percent: float | None = None
+    uplink_rtt_ms: float | None = None
+    clock_offset_ms: float | None = None
+    clock_trusted: bool = True
+    alarm_depth: int = 0
+    alarm_oldest_ms: int | None = None
+    data_depth: int = 0
+    data_oldest_ms: int | None = None
+    data_lost: int = 0
+    drivers: list[DriverHealth] = []
+    troubles: list[Trouble] = []
+
+
+class StateMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """Retained; the last will is the same with `online` false. `applied` is the version of the desired
+    state in force, `refused` and `reason` those of the newest one that could not be applied."""
+
+    v: int = VERSION
+    online: bool
+    session: str
+    software: str = ""
+    applied: int = 0
+    refused: int | None = None
+    reason: str | None = None
+    health: Health | None = None
+
+
+class AckMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """What the server has stored: sequence numbers of one lane."""
+
+    v: int = VERSION
+    lane: Literal["alarm", "data"]
+    epoch: str
+    seqs: list[int]
+
+
+class DesiredDevice(msgspec.Struct, frozen=True, kw_only=True):
+    """A device to be read. `address` is the driver's: {"topic": …} for mqtt; {"host", "port", "unit"} for
+    modbus. `parameters` are per-unit values that the profile asks for (mount height, sensor range)."""
+
+    id: str
+    position: str
+    profile: str
+    driver: str
+    address: dict[str, Any]
+    parameters: dict[str, float] = {}
+
+
+class DesiredMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that one gateway has to do, whole and versioned. `profiles` holds each profile in use as
+    its document, so that a gateway needs no newer software for a newer device."""
+
+    v: int = VERSION
+    version: int
+    devices: list[DesiredDevice] = []
+    rules: list[Rule] = []
+    profiles: dict[str, dict[str, Any]] = {}
+    frame_ms: int = 1_000
+    health_ms: int = 30_000
+
+
+class CommandMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """Ask a gateway to do something before `expires_ms`; answered on `up/reply` by `id`."""
+
+    v: int = VERSION
+    id: str
+    name: Literal["identify", "test", "locate", "restart", "update"]
+    expires_ms: int
+    arguments: dict[str, Any] = {}
+
+
+class ReplyMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to a command."""
+
+    v: int = VERSION
+    id: str
+    ok: bool
+    detail: str = ""
+
+
+Message = (
+    AlarmMessage | DataFrame | StateMessage | AckMessage | DesiredMessage | CommandMessage | ReplyMessage
+)
+
+_TYPES: Final[dict[str, Any]] = {
+    "up/alarm": AlarmMessage,
+    "up/data": DataFrame,
+    "up/state": StateMessage,
+    "up/reply": ReplyMessage,
+    "down/ack": AckMessage,
+    "down/desired": DesiredMessage,
+    "down/command": CommandMessage,
+}
+_DECODERS: Final = {channel: msgspec.json.Decoder(kind) for channel, kind in _TYPES.items()}
+_ENCODER: Final = msgspec.json.Encoder()
+
+
+def topic(gateway: str, channel: Channel) -> str:
+    """The topic of one channel of one gateway."""
+    return f"{PREFIX}/{gateway}/{channel}"
+
+
+def parse_topic(text: str) -> tuple[str, str]:
+    """(gateway, channel) of a topic. Raises WireError if it is none of ours."""
+    parts = text.split("/")
+    if len(parts) == 5 and "/".join(parts[:2]) == PREFIX and parts[2] and "/".join(parts[3:]) in _TYPES:
+        return parts[2], "/".join(parts[3:])
+    raise WireError(f"topic {text!r}: not of the form {PREFIX}/GATEWAY/(up|down)/CHANNEL")
+
+
+def encode(message: Message) -> bytes:
+    """The message as JSON bytes."""
+    return _ENCODER.encode(message)
+
+
+def decode(channel: str, payload: bytes) -> Any:
+    """The message of `channel`. Raises WireError saying what is wrong and where in the document."""
+    if len(payload) > MAXIMUM_MESSAGE_BYTES:
+        raise WireError(f"{channel}: {len(payload)} bytes, more than the {MAXIMUM_MESSAGE_BYTES} allowed")
+    try:
+        message = _DECODERS[channel].decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise WireError(f"{channel}: {error}") from error
+    if message.v != VERSION:
+        raise WireError(f"{channel}: version {message.v}, this program speaks version {VERSION}")
+    return message
