@@ -1,0 +1,1 @@
+"""Alarms: the record of breaches and of each occurrence under them."""

@@ -1,0 +1,100 @@
+"""The one door to SQL: `read()` for looking, `write()` for one committed unit of work.
+
+SQLite takes one writer at a time: a lock in the process spares it the polling of its busy handler, and
+BEGIN IMMEDIATE makes a look-up inside a write safe. PostgreSQL's row locks and unique indices do the same.
+Changes announced inside a write reach the listeners after the commit, never before and never without it.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from server.errors import StoreUnavailableError
+
+_WRITES = "sunwell_writes"
+POOL_SIZE = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What listeners are told after a commit: a `kind` of thing ("task", "gateway", "desired") and its id."""
+
+    kind: str
+    id: str
+    what: str = "changed"
+
+
+class Database:
+    """An engine with its two ways in. Threads may share it."""
+
+    def __init__(self, url: str, *, password: str | None = None) -> None:
+        parsed = make_url(url)
+        if password is not None:
+            parsed = parsed.set(password=password)
+        self.is_sqlite = parsed.get_backend_name() == "sqlite"
+        self.engine: Engine = create_engine(parsed, pool_size=POOL_SIZE, pool_pre_ping=not self.is_sqlite)
+        self.listeners: list[Callable[[Change], None]] = []
+        self._writer: AbstractContextManager[Any] = threading.Lock() if self.is_sqlite else nullcontext()
+        if self.is_sqlite:
+            event.listen(self.engine, "connect", _set_up_sqlite)
+            event.listen(self.engine, "begin", _begin_sqlite)
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A session for looking. Nothing done in it is kept."""
+        with _translated(), Session(self.engine, expire_on_commit=False) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A session whose work is committed at the end of the block, or not at all. Raises IntegrityError
+        where a unique index decided against it, StoreUnavailableError where the database does not answer."""
+        engine = self.engine.execution_options(**{_WRITES: True})
+        with _translated(), self._writer, Session(engine, expire_on_commit=False) as session:
+            yield session
+            session.commit()
+            changes = list(dict.fromkeys(session.info.get("changes", ())))
+        for change in changes:
+            for listener in self.listeners:
+                listener(change)
+
+    def dispose(self) -> None:
+        """Closes all connections."""
+        self.engine.dispose()
+
+
+def announce(session: Session, change: Change) -> None:
+    """Tells the listeners of `change` once this session's unit of work is committed."""
+    session.info.setdefault("changes", []).append(change)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except OperationalError as error:
+        raise StoreUnavailableError(f"the database does not answer: {error.orig}") from error
+
+
+def _set_up_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # type: ignore[attr-defined] # transactions are begun by us, below
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

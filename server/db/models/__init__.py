@@ -1,0 +1,28 @@
+"""All tables, a file a domain. Importing this package registers every one of them with `Base`."""
+
+from server.db.models.alarms import Alarm, Occurrence
+from server.db.models.devices import Attachment, Device
+from server.db.models.gateways import Gateway
+from server.db.models.people import ApiToken, AuditEntry, User, WebSession
+from server.db.models.places import Area, Position, Resident, Well
+from server.db.models.quarantine import QuarantinedMessage
+from server.db.models.tasks import Task, TaskEvent
+
+__all__ = [
+    "Alarm",
+    "ApiToken",
+    "Area",
+    "Attachment",
+    "AuditEntry",
+    "Device",
+    "Gateway",
+    "Occurrence",
+    "Position",
+    "QuarantinedMessage",
+    "Resident",
+    "Task",
+    "TaskEvent",
+    "User",
+    "WebSession",
+    "Well",
+]

@@ -1,0 +1,69 @@
+"""Tasks: what a person has to do about a subject, and everything that was done."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from server.db.base import Base
+
+OPEN_TASK = text("closed_at IS NULL")
+
+
+class Task(Base):
+    """One task for one subject; at most one of a kind is open for it (partial unique index). The states
+    and moves are in `server.tasks.states`. `subject_kind` is `resident`, `well`, `position` or `gateway`."""
+
+    __tablename__ = "tasks"
+    __table_args__ = (
+        Index(
+            "uq_tasks_open",
+            "kind",
+            "subject_kind",
+            "subject_id",
+            unique=True,
+            sqlite_where=OPEN_TASK,
+            postgresql_where=OPEN_TASK,
+        ),
+        Index("ix_tasks_closed_at_id", "closed_at", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    subject_kind: Mapped[str]
+    subject_id: Mapped[str] = mapped_column(index=True)
+    area_id: Mapped[str] = mapped_column(ForeignKey("areas.id"), index=True)
+    severity: Mapped[str]
+    rule: Mapped[str]  # of the worst alarm: what the task is called
+    state: Mapped[str] = mapped_column(index=True)
+    late: Mapped[bool] = mapped_column(default=False)  # told long after it happened
+    clock_trusted: Mapped[bool] = mapped_column(default=True)
+    occurrences: Mapped[int] = mapped_column(default=1)
+    device_at: Mapped[datetime]  # the four clocks of the first occurrence …
+    gateway_at: Mapped[datetime]
+    created_at: Mapped[datetime]
+    last_at: Mapped[datetime]  # server time of the newest occurrence
+    acknowledged_at: Mapped[datetime | None]  # … and the first human
+    departed_at: Mapped[datetime | None]
+    arrived_at: Mapped[datetime | None]
+    resolved_at: Mapped[datetime | None]
+    closed_at: Mapped[datetime | None]
+    assignee_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"), index=True)
+    outcome: Mapped[str | None]
+    version: Mapped[int] = mapped_column(default=1)
+
+
+class TaskEvent(Base):
+    """One line of a task's timeline. `detail` holds the action's own facts (occurrence, outcome, note)."""
+
+    __tablename__ = "task_events"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    task_id: Mapped[int] = mapped_column(ForeignKey("tasks.id"), index=True)
+    at: Mapped[datetime]
+    actor_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    action: Mapped[str]
+    from_state: Mapped[str | None]
+    to_state: Mapped[str]
+    detail: Mapped[dict[str, Any]] = mapped_column(default=dict)

@@ -1,0 +1,1 @@
+"""Tasks: what a person has to do about a subject, from the first breach to the outcome."""

@@ -1,0 +1,122 @@
+"""The life of a task, as one table. All moves are here; nothing else changes a state.
+
+`move(state, action)` is the one door: it gives the next state or raises IllegalMoveError, and changes
+nothing itself. Actions are what people do (and `recur`, what the world does: another occurrence arrives).
+
+    new            nobody has been told or nobody has answered yet
+    dispatched     given to somebody, who has not answered yet
+    acknowledged   somebody has taken it
+    on_the_way     … and left
+    on_site        … and arrived
+    resolved       the need is met; the outcome is still to be confirmed
+    closed         ended, with an outcome
+    cancelled      ended without anybody's need of it
+
+A recurrence on a resolved task brings it back to dispatched: the need was not met after all. Elsewhere it
+leaves the state alone; whoever holds the task is told again.
+"""
+
+from enum import StrEnum
+from typing import Final
+
+
+class TaskState(StrEnum):
+    """Where a task stands."""
+
+    NEW = "new"
+    DISPATCHED = "dispatched"
+    ACKNOWLEDGED = "acknowledged"
+    ON_THE_WAY = "on_the_way"
+    ON_SITE = "on_site"
+    RESOLVED = "resolved"
+    CLOSED = "closed"
+    CANCELLED = "cancelled"
+
+
+class TaskAction(StrEnum):
+    """What moves it."""
+
+    ACKNOWLEDGE = "acknowledge"
+    DEPART = "depart"
+    ARRIVE = "arrive"
+    RESOLVE = "resolve"
+    CLOSE = "close"
+    CANCEL = "cancel"
+    REASSIGN = "reassign"
+    NOTE = "note"
+    RECUR = "recur"
+
+
+class Outcome(StrEnum):
+    """How a task ended. Closing needs one."""
+
+    HELPED_ON_SITE = "helped_on_site"
+    HELPED_BY_PHONE = "helped_by_phone"
+    HOSPITAL = "hospital"
+    REPAIRED = "repaired"
+    FALSE_ALARM = "false_alarm"
+    NO_ACCESS = "no_access"
+    TEST = "test"
+
+
+class IllegalMoveError(ValueError):
+    """The task's state does not allow that action."""
+
+    def __init__(self, state: TaskState, action: TaskAction) -> None:
+        super().__init__(f"a task that is {state} cannot {action}")
+        self.state = state
+        self.action = action
+
+
+S = TaskState
+A = TaskAction
+_ALWAYS_WHILE_OPEN: Final = (S.NEW, S.DISPATCHED, S.ACKNOWLEDGED, S.ON_THE_WAY, S.ON_SITE, S.RESOLVED)
+
+TRANSITIONS: Final[dict[TaskState, dict[TaskAction, TaskState]]] = {
+    S.NEW: {A.ACKNOWLEDGE: S.ACKNOWLEDGED, A.REASSIGN: S.DISPATCHED, A.CANCEL: S.CANCELLED},
+    S.DISPATCHED: {A.ACKNOWLEDGE: S.ACKNOWLEDGED, A.REASSIGN: S.DISPATCHED, A.CANCEL: S.CANCELLED},
+    S.ACKNOWLEDGED: {
+        A.DEPART: S.ON_THE_WAY,
+        A.ARRIVE: S.ON_SITE,  # was there already
+        A.RESOLVE: S.RESOLVED,  # by telephone
+        A.REASSIGN: S.DISPATCHED,
+        A.CANCEL: S.CANCELLED,
+    },
+    S.ON_THE_WAY: {
+        A.ARRIVE: S.ON_SITE,
+        A.RESOLVE: S.RESOLVED,
+        A.REASSIGN: S.DISPATCHED,
+        A.CANCEL: S.CANCELLED,
+    },
+    S.ON_SITE: {A.RESOLVE: S.RESOLVED, A.REASSIGN: S.DISPATCHED},
+    S.RESOLVED: {A.CLOSE: S.CLOSED, A.RECUR: S.DISPATCHED},
+    S.CLOSED: {A.NOTE: S.CLOSED},
+    S.CANCELLED: {A.NOTE: S.CANCELLED},
+}
+for _state in _ALWAYS_WHILE_OPEN:
+    TRANSITIONS[_state].setdefault(A.RECUR, _state)
+    TRANSITIONS[_state][A.NOTE] = _state
+
+OPEN_STATES: Final = frozenset(_ALWAYS_WHILE_OPEN)
+
+
+def move(state: TaskState, action: TaskAction) -> TaskState:
+    """The state after `action`. Raises IllegalMoveError."""
+    try:
+        return TRANSITIONS[state][action]
+    except KeyError:
+        raise IllegalMoveError(state, action) from None
+
+
+def possible(state: TaskState) -> tuple[TaskAction, ...]:
+    """What people can do now, in the order in which they usually do it."""
+    return tuple(action for action in TaskAction if action in TRANSITIONS[state] and action is not A.RECUR)
+
+
+def diagram() -> str:
+    """The table as a Mermaid state diagram."""
+    lines = ["stateDiagram-v2", "    [*] --> new"]
+    for state, moves in TRANSITIONS.items():
+        lines += [f"    {state} --> {after}: {action}" for action, after in moves.items() if after != state]
+    lines += [f"    {state} --> [*]" for state in (S.CLOSED, S.CANCELLED)]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,1 @@
+"""People who use Sunwell: log-in, roles, sessions and API tokens."""

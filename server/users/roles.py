@@ -1,0 +1,61 @@
+"""Roles, and what each may do. Access by area comes on top of this."""
+
+from enum import StrEnum
+from typing import Final
+
+from gateway.rules.model import TaskKind
+
+
+class Role(StrEnum):
+    """What somebody is to Sunwell."""
+
+    CARER = "carer"
+    DISPATCHER = "dispatcher"
+    INSTALLER = "installer"
+    MAINTENANCE = "maintenance"
+    MANAGER = "manager"
+    ADMINISTRATOR = "administrator"
+    WALL = "wall"
+
+
+class Right(StrEnum):
+    """One thing that a role may do."""
+
+    VIEW_TASKS = "view_tasks"
+    WORK_TASKS = "work_tasks"  # acknowledge, depart, arrive, resolve, close, note
+    ASSIGN_TASKS = "assign_tasks"  # reassign, cancel
+    VIEW_DEVICES = "view_devices"
+    REGISTER = "register"  # areas, residents, wells, positions, gateways, devices
+    VIEW_RESIDENTS = "view_residents"  # outside a live task, with a reason, audited
+    MANAGE_USERS = "manage_users"
+    VIEW_AUDIT = "view_audit"
+
+
+R = Right
+_ALL_KINDS = frozenset(TaskKind)
+
+RIGHTS: Final[dict[Role, frozenset[Right]]] = {
+    Role.CARER: frozenset({R.VIEW_TASKS, R.WORK_TASKS, R.VIEW_RESIDENTS}),
+    Role.DISPATCHER: frozenset({R.VIEW_TASKS, R.WORK_TASKS, R.ASSIGN_TASKS, R.VIEW_DEVICES, R.VIEW_RESIDENTS}),
+    Role.INSTALLER: frozenset({R.VIEW_TASKS, R.VIEW_DEVICES, R.REGISTER, R.VIEW_RESIDENTS}),
+    Role.MAINTENANCE: frozenset({R.VIEW_TASKS, R.WORK_TASKS, R.VIEW_DEVICES, R.REGISTER}),
+    Role.MANAGER: frozenset(
+        {R.VIEW_TASKS, R.WORK_TASKS, R.ASSIGN_TASKS, R.VIEW_DEVICES, R.VIEW_RESIDENTS, R.VIEW_AUDIT}
+    ),
+    Role.ADMINISTRATOR: frozenset(Right),
+    Role.WALL: frozenset({R.VIEW_TASKS, R.VIEW_DEVICES}),
+}
+
+TASK_KINDS: Final[dict[Role, frozenset[TaskKind]]] = {
+    Role.CARER: frozenset({TaskKind.CARE, TaskKind.PUBLIC_HEALTH}),
+    Role.DISPATCHER: _ALL_KINDS,
+    Role.INSTALLER: frozenset({TaskKind.MAINTENANCE}),
+    Role.MAINTENANCE: frozenset({TaskKind.MAINTENANCE, TaskKind.WELL}),
+    Role.MANAGER: _ALL_KINDS,
+    Role.ADMINISTRATOR: _ALL_KINDS,
+    Role.WALL: _ALL_KINDS,
+}
+"""The kinds of task that each role sees. Well crews never see residents' tasks."""
+
+UNMASKED: Final = frozenset({Role.CARER, Role.DISPATCHER, Role.MANAGER, Role.ADMINISTRATOR})
+"""Who sees a resident's name, address and access in a live task. Others see an initial and the area."""

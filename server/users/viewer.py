@@ -1,0 +1,35 @@
+"""Who is asking: passed to every service that shows or changes something."""
+
+from dataclasses import dataclass
+
+from server.errors import ForbiddenError
+from server.users.roles import RIGHTS, TASK_KINDS, UNMASKED, Right, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """A person (or a program acting as one)."""
+
+    user_id: int
+    name: str
+    role: Role
+    language: str = "zh"
+
+    def may(self, right: Right) -> bool:
+        """Whether the role has the right."""
+        return right in RIGHTS[self.role]
+
+    def require(self, right: Right) -> None:
+        """Raises ForbiddenError where the role has not the right."""
+        if not self.may(right):
+            raise ForbiddenError(f"the role {self.role} may not {right}: ask an administrator")
+
+    @property
+    def task_kinds(self) -> frozenset[str]:
+        """The kinds of task that this person sees."""
+        return frozenset(TASK_KINDS[self.role])
+
+    @property
+    def unmasked(self) -> bool:
+        """Whether residents' details in a live task are shown in clear."""
+        return self.role in UNMASKED
