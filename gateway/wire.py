@@ -28,6 +28,7 @@ class AlarmMessage(msgspec.Struct, frozen=True, kw_only=True):
 
     `epoch` names the lane's file: a gateway that starts with an empty lane starts a new epoch.
     `device_ms` is the reading's own time, `gateway_ms` the moment the gateway kept the breach.
+    `ends` is false for an event (a press, a fall report): no `cleared` will follow, people end it.
     """
 
     v: int = VERSION
@@ -45,6 +46,7 @@ class AlarmMessage(msgspec.Struct, frozen=True, kw_only=True):
     device_ms: int
     gateway_ms: int
     clock_trusted: bool = True
+    ends: bool = True
 
 
 class DataReading(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -1,0 +1,198 @@
+"""From an alarm message to the record: one occurrence kept, one alarm open, one task for its subject.
+
+Everything happens in the caller's one transaction. The task comes first, then the alarm, then the
+occurrence: the same order as when a task is closed, so that two transactions never wait for each other.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy.orm import Session
+
+from gateway.rules.model import TaskKind
+from gateway.wire import AlarmMessage
+from server.alarms import repository
+from server.clock import from_ms
+from server.db.models import Alarm, Occurrence, Position, Task
+from server.devices.repository import is_reached_through
+from server.errors import InvalidError
+from server.tasks import intake
+
+LATE = timedelta(seconds=60)
+"""An occurrence that reaches the server this long after it happened is late. The field's own answer-time
+targets are 60 s and 180 s: after that it can no longer be answered in time."""
+PLAUSIBLE_PAST = timedelta(days=366)
+PLAUSIBLE_FUTURE = timedelta(hours=24)
+"""Device times outside these bounds are a broken clock's: the gateway's time stands in, and it is flagged."""
+
+
+class Recorded(StrEnum):
+    """What a message led to."""
+
+    DUPLICATE = "duplicate"
+    OPENED = "opened"
+    JOINED = "joined"
+    CLEARED = "cleared"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Breach:
+    """A breach from any source, in the server's terms. `subject_*` is who or what the task is about."""
+
+    source_kind: str
+    source_id: str
+    rule: str
+    severity: str
+    task_kind: TaskKind
+    subject_kind: str
+    subject_id: str
+    area_id: str
+    breach: str
+    device_at: datetime
+    gateway_at: datetime
+    clock_trusted: bool
+
+
+def record(session: Session, *, gateway_id: str, message: AlarmMessage, now: datetime) -> Recorded:
+    """Keeps one message of a gateway's alarm lane. A message that is already kept changes nothing.
+
+    Raises InvalidError where the position is unknown or is not this gateway's.
+    """
+    if repository.is_recorded(session, gateway_id=gateway_id, epoch=message.epoch, seq=message.seq):
+        return Recorded.DUPLICATE
+    position = _position(session, gateway_id=gateway_id, message=message)
+    device_at, trusted = _plausible(message, now=now)
+    occurrence = Occurrence(
+        gateway_id=gateway_id,
+        epoch=message.epoch,
+        seq=message.seq,
+        event=message.event,
+        breach=message.breach,
+        position_id=message.position,
+        device_id=message.device,
+        rule=message.rule,
+        value={"point": message.point, "value": message.value, "ends": message.ends},
+        device_at=device_at,
+        gateway_at=from_ms(message.gateway_ms),
+        server_at=now,
+        clock_trusted=trusted,
+        late=now - device_at > LATE,
+    )
+    if message.event == "cleared":
+        return _record_end(session, occurrence, now=now)
+    subject_kind, subject_id = _subject(position, message.task_kind)
+    breach = Breach(
+        source_kind="position",
+        source_id=position.id,
+        rule=message.rule,
+        severity=message.severity,
+        task_kind=message.task_kind,
+        subject_kind=subject_kind,
+        subject_id=subject_id,
+        area_id=position.area_id,
+        breach=message.breach,
+        device_at=device_at,
+        gateway_at=occurrence.gateway_at,
+        clock_trusted=trusted,
+    )
+    return raise_alarm(session, breach, occurrence, now=now)
+
+
+def raise_alarm(session: Session, breach: Breach, occurrence: Occurrence, *, now: datetime) -> Recorded:
+    """Opens or joins the task and the alarm of `breach` and keeps `occurrence` under them."""
+    task = intake.open_or_join(
+        session,
+        intake.Need(
+            kind=breach.task_kind,
+            subject_kind=breach.subject_kind,
+            subject_id=breach.subject_id,
+            area_id=breach.area_id,
+            severity=breach.severity,
+            rule=breach.rule,
+            device_at=breach.device_at,
+            gateway_at=breach.gateway_at,
+            clock_trusted=breach.clock_trusted,
+            late=occurrence.late,
+            source_kind=breach.source_kind,
+            source_id=breach.source_id,
+            value=occurrence.value,
+        ),
+        now=now,
+    )
+    alarm, opened = repository.open_or_join(session, _alarm_values(breach, task, now))
+    occurrence.alarm_id = alarm.id
+    session.add(occurrence)
+    ended_at = repository.end_of(session, breach.breach)
+    if ended_at is not None:
+        _clear(session, alarm, by="gateway", now=now)
+    return Recorded.OPENED if opened else Recorded.JOINED
+
+
+def end_alarm(session: Session, *, source_kind: str, source_id: str, rule: str, by: str, now: datetime) -> bool:
+    """Clears the open alarm of (source, rule), if there is one; the task stays for people to close."""
+    alarm = repository.open_alarm(session, source_kind=source_kind, source_id=source_id, rule=rule)
+    if alarm is None:
+        return False
+    _clear(session, alarm, by=by, now=now)
+    return True
+
+
+def _record_end(session: Session, occurrence: Occurrence, *, now: datetime) -> Recorded:
+    alarm = repository.open_alarm(
+        session, source_kind="position", source_id=occurrence.position_id or "", rule=occurrence.rule
+    )
+    session.add(occurrence)
+    if alarm is not None and alarm.breach == occurrence.breach:
+        occurrence.alarm_id = alarm.id
+        _clear(session, alarm, by="gateway", now=now)
+    return Recorded.CLEARED
+
+
+def _clear(session: Session, alarm: Alarm, *, by: str, now: datetime) -> None:
+    alarm.cleared_at = now
+    alarm.cleared_by = by
+    intake.note_cleared(session, task_id=alarm.task_id, rule=alarm.rule, source_id=alarm.source_id, now=now)
+
+
+def _position(session: Session, *, gateway_id: str, message: AlarmMessage) -> Position:
+    position = session.get(Position, message.position)
+    if position is None:
+        raise InvalidError(f"position {message.position!r} is not known: register it, then release the message")
+    if not is_reached_through(session, position_id=position.id, gateway_id=gateway_id):
+        raise InvalidError(f"position {position.id!r} has never been read through gateway {gateway_id!r}")
+    return position
+
+
+def _plausible(message: AlarmMessage, *, now: datetime) -> tuple[datetime, bool]:
+    try:
+        device_at = from_ms(message.device_ms)
+    except (OverflowError, ValueError, OSError):
+        return from_ms(message.gateway_ms), False
+    if now - PLAUSIBLE_PAST <= device_at <= now + PLAUSIBLE_FUTURE:
+        return device_at, message.clock_trusted
+    return from_ms(message.gateway_ms), False
+
+
+def _subject(position: Position, kind: TaskKind) -> tuple[str, str]:
+    if kind is TaskKind.CARE and position.resident_id is not None:
+        return "resident", position.resident_id
+    if kind is TaskKind.WELL and position.well_id is not None:
+        return "well", position.well_id
+    return "position", position.id
+
+
+def _alarm_values(breach: Breach, task: Task, now: datetime) -> dict[str, object]:
+    return {
+        "source_kind": breach.source_kind,
+        "source_id": breach.source_id,
+        "rule": breach.rule,
+        "severity": breach.severity,
+        "area_id": breach.area_id,
+        "task_id": task.id,
+        "breach": breach.breach,
+        "began_at": breach.device_at,
+        "opened_at": now,
+        "last_at": now,
+        "occurrences": 1,
+    }

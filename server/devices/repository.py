@@ -1,0 +1,51 @@
+"""SQL of devices and attachments."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Row, select
+from sqlalchemy.orm import Session
+
+from server.db.models import Attachment, Device, Position
+
+
+def is_reached_through(session: Session, *, position_id: str, gateway_id: str) -> bool:
+    """Whether any device, now or before, was read at this position through this gateway."""
+    query = (
+        select(Attachment.id)
+        .join(Device, Device.id == Attachment.device_id)
+        .where(Attachment.position_id == position_id, Device.gateway_id == gateway_id)
+        .limit(1)
+    )
+    return session.scalar(query) is not None
+
+
+def attached(
+    session: Session, *, gateway_id: str | None = None, position_ids: Sequence[str] | None = None
+) -> Sequence[Row[tuple[Device, Position]]]:
+    """Devices in service with the positions that they are at now, by position."""
+    query = (
+        select(Device, Position)
+        .join(Attachment, Attachment.device_id == Device.id)
+        .join(Position, Position.id == Attachment.position_id)
+        .where(Attachment.until.is_(None), Device.retired_at.is_(None))
+        .order_by(Position.id)
+    )
+    if gateway_id is not None:
+        query = query.where(Device.gateway_id == gateway_id)
+    if position_ids is not None:
+        query = query.where(Position.id.in_(position_ids))
+    return session.execute(query).all()
+
+
+def attachment_of(session: Session, *, device_id: str) -> Attachment | None:
+    """Where the device is now."""
+    return session.scalar(
+        select(Attachment).where(Attachment.device_id == device_id, Attachment.until.is_(None))
+    )
+
+
+def attachment_at(session: Session, *, position_id: str) -> Attachment | None:
+    """What is at the position now."""
+    return session.scalar(
+        select(Attachment).where(Attachment.position_id == position_id, Attachment.until.is_(None))
+    )

@@ -1,0 +1,242 @@
+"""What a person sees of a task: its subject and place, masked where the role may not know them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from server.alarms import repository as alarms
+from server.alarms.texts import RuleTexts
+from server.db.models import Alarm, Area, Gateway, Occurrence, Position, Resident, Task, TaskEvent, User, Well
+from server.tasks import repository
+from server.tasks.states import TaskAction, TaskState, possible
+from server.users.roles import Right
+from server.users.viewer import Viewer
+
+MASK = "**"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """Who or what a task is about. The fields from `access` on are empty where the viewer may not see them
+    or there is nothing to say. `masked` tells which of the two."""
+
+    kind: str
+    id: str
+    name: str
+    address: str
+    latitude: float | None = None
+    longitude: float | None = None
+    masked: bool = False
+    access: str = ""
+    phone: str = ""
+    contact: str = ""
+    notes: str = ""
+    risk: str = ""
+    born: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskView:
+    """A line of the task list. `names` is what the task is called, by language."""
+
+    id: int
+    kind: str
+    severity: str
+    state: TaskState
+    rule: str
+    names: dict[str, str]
+    subject: Subject
+    area: str
+    occurrences: int
+    late: bool
+    clock_trusted: bool
+    device_at: datetime
+    gateway_at: datetime
+    created_at: datetime
+    last_at: datetime
+    acknowledged_at: datetime | None
+    departed_at: datetime | None
+    arrived_at: datetime | None
+    resolved_at: datetime | None
+    closed_at: datetime | None
+    assignee_id: int | None
+    assignee: str | None
+    outcome: str | None
+    version: int
+    actions: tuple[TaskAction, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimelineEntry:
+    """One line of the timeline, with the actor's name."""
+
+    at: datetime
+    actor: str | None
+    action: str
+    from_state: str | None
+    to_state: str
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskPage:
+    """All of one task. `advise` is what to do, by language; `positions` those that its alarms stand at."""
+
+    task: TaskView
+    advise: dict[str, str]
+    timeline: tuple[TimelineEntry, ...]
+    alarms: tuple[Alarm, ...]
+    occurrences: tuple[Occurrence, ...]
+    positions: tuple[Position, ...]
+
+
+def views(session: Session, viewer: Viewer, tasks: Sequence[Task], texts: RuleTexts) -> list[TaskView]:
+    """The tasks as this person sees them: a fixed number of queries, however many tasks."""
+    subjects = _subjects(session, viewer, tasks)
+    areas = _names(session, Area, {task.area_id for task in tasks})
+    people = _names(session, User, {task.assignee_id for task in tasks if task.assignee_id is not None})
+    return [
+        TaskView(
+            id=task.id,
+            kind=task.kind,
+            severity=task.severity,
+            state=TaskState(task.state),
+            rule=task.rule,
+            names=texts.names(task.rule),
+            subject=subjects[task.subject_kind, task.subject_id],
+            area=areas.get(task.area_id, ""),
+            occurrences=task.occurrences,
+            late=task.late,
+            clock_trusted=task.clock_trusted,
+            device_at=task.device_at,
+            gateway_at=task.gateway_at,
+            created_at=task.created_at,
+            last_at=task.last_at,
+            acknowledged_at=task.acknowledged_at,
+            departed_at=task.departed_at,
+            arrived_at=task.arrived_at,
+            resolved_at=task.resolved_at,
+            closed_at=task.closed_at,
+            assignee_id=task.assignee_id,
+            assignee=people.get(task.assignee_id) if task.assignee_id is not None else None,
+            outcome=task.outcome,
+            version=task.version,
+            actions=_actions(viewer, task),
+        )
+        for task in tasks
+    ]
+
+
+def page(session: Session, viewer: Viewer, task_id: int, texts: RuleTexts) -> TaskPage:
+    """Everything about one task. Raises NotFoundError."""
+    task = repository.seen_by(session, viewer, task_id)
+    events = repository.timeline(session, task_id)
+    of_task = tuple(alarms.of_task(session, task_id))
+    position_ids = {alarm.source_id for alarm in of_task if alarm.source_kind == "position"}
+    return TaskPage(
+        task=views(session, viewer, [task], texts)[0],
+        advise={language: texts.advise(task.rule, language) for language in ("zh", "en")},
+        timeline=_timeline(session, events),
+        alarms=of_task,
+        occurrences=tuple(alarms.occurrences_of(session, [alarm.id for alarm in of_task])),
+        positions=tuple(session.scalars(select(Position).where(Position.id.in_(position_ids)))),
+    )
+
+
+def _timeline(session: Session, events: Sequence[TaskEvent]) -> tuple[TimelineEntry, ...]:
+    assigned = {event.detail.get("assignee_id") for event in events}
+    people = _names(session, User, {event.actor_id for event in events} | assigned)
+    return tuple(
+        TimelineEntry(
+            at=event.at,
+            actor=people.get(event.actor_id),
+            action=event.action,
+            from_state=event.from_state,
+            to_state=event.to_state,
+            detail={**event.detail, "assignee": people.get(event.detail.get("assignee_id"))},
+        )
+        for event in events
+    )
+
+
+def _actions(viewer: Viewer, task: Task) -> tuple[TaskAction, ...]:
+    if not viewer.may(Right.WORK_TASKS):
+        return ()
+    assigns = viewer.may(Right.ASSIGN_TASKS)
+    mine = task.assignee_id == viewer.user_id
+    held = {TaskAction.DEPART, TaskAction.ARRIVE, TaskAction.RESOLVE, TaskAction.CLOSE}
+    return tuple(
+        action
+        for action in possible(TaskState(task.state))
+        if (assigns or action not in {TaskAction.REASSIGN, TaskAction.CANCEL})
+        and (assigns or mine or action not in held)
+    )
+
+
+def _subjects(session: Session, viewer: Viewer, tasks: Sequence[Task]) -> dict[tuple[str, str], Subject]:
+    wanted: dict[str, set[str]] = {}
+    for task in tasks:
+        wanted.setdefault(task.subject_kind, set()).add(task.subject_id)
+    found: dict[tuple[str, str], Subject] = {}
+    for resident in _rows(session, Resident, wanted.get("resident", set())):
+        found["resident", resident.id] = _resident(viewer, resident)
+    for well in _rows(session, Well, wanted.get("well", set())):
+        found["well", well.id] = Subject(
+            kind="well",
+            id=well.id,
+            name=well.name,
+            address=well.address,
+            latitude=well.latitude,
+            longitude=well.longitude,
+        )
+    for position in _rows(session, Position, wanted.get("position", set())):
+        found["position", position.id] = Subject(
+            kind="position",
+            id=position.id,
+            name=position.name,
+            address="",
+            latitude=position.latitude,
+            longitude=position.longitude,
+        )
+    for gateway in _rows(session, Gateway, wanted.get("gateway", set())):
+        found["gateway", gateway.id] = Subject(kind="gateway", id=gateway.id, name=gateway.name, address="")
+    for task in tasks:
+        key = (task.subject_kind, task.subject_id)
+        found.setdefault(key, Subject(kind=key[0], id=key[1], name=key[1], address=""))
+    return found
+
+
+def _resident(viewer: Viewer, resident: Resident) -> Subject:
+    if not viewer.unmasked:
+        return Subject(
+            kind="resident", id=resident.id, name=resident.name[:1] + MASK, address=MASK, masked=True
+        )
+    return Subject(
+        kind="resident",
+        id=resident.id,
+        name=resident.name,
+        address=resident.address,
+        latitude=resident.latitude,
+        longitude=resident.longitude,
+        access=resident.access,
+        phone=resident.phone,
+        contact=resident.contact,
+        notes=resident.notes,
+        risk=resident.risk,
+        born=resident.born,
+    )
+
+
+def _rows(session: Session, model: Any, ids: set[str]) -> Sequence[Any]:
+    return session.scalars(select(model).where(model.id.in_(ids))).all() if ids else ()
+
+
+def _names(session: Session, model: Any, ids: set[Any]) -> dict[Any, str]:
+    known = {i for i in ids if i is not None}
+    if not known:
+        return {}
+    return {row.id: row.name for row in session.execute(select(model.id, model.name).where(model.id.in_(known)))}
