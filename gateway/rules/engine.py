@@ -1,0 +1,389 @@
+"""Judges readings by rules: which conditions became true, which are over.
+
+Rules of this file:
+- It is pure: readings and `now_ms` go in, outcomes come out; breach ids come from the `new_breach` given.
+- A doubtful reading may raise an alarm but never end one; a late one may add to the past but never undo
+  what a newer one decided; a doubled one changes nothing.
+
+Theory of operation. Every rule has a `Memory`. What a reading says about a condition depends on its kind:
+
+| kind | raises | ends | a bad reading |
+|---|---|---|---|
+| threshold, rate | a number beyond the limit, for `for_ms` | a number back past `clear` | says nothing |
+| state | one of the values, for `for_ms` | another value | may raise, not end |
+| event | each time it is spoken | nothing: people end it | raises all the same |
+| silence | `after_ms` without a message | any message | was heard |
+
+Stale readings (the source did not answer) say nothing to anybody, and neither do points with a status.
+
+*Time.* A reading is judged by its own time, unless its clock is not trusted or runs more than
+`FUTURE_MS` ahead: then by its time of receipt, so that a wrong clock neither stops an alarm nor makes
+everything after it look old. `for_ms` runs on the readings' own times, and, when nothing more is heard, on
+the gateway's clock from the receipt of the reading that began it (`tick`). Silence is judged by receipt
+only, never before a device had `after_ms` since the rule was first given or this engine began.
+
+*Threshold.* "Above" is strictly above. Until the breach is told, a number that is not beyond the limit
+starts `for_ms` again; once told, it is over only at `clear` or past it (the limit itself where there is no
+`clear`). Threshold, state and rate share `timeline.py`.
+
+*Event.* Each press is an occurrence with a breach of its own, and is never cleared. An echo is a press
+of the same value at most `debounce_ms` after one that was told, by device time. A press that comes late is
+told even if a later one was told before: any order tells at least as many presses as the right order.
+False and the empty string are the absence of an event (Zigbee2MQTT ends each action with one).
+
+*Doubled messages.* The news of a message is remembered by (rule, device, key, and the device's own time
+where it has one), because a device without a clock gives a doubled message a new time.
+
+*Rules that change.* A rule whose condition is the same keeps its memory, whatever else changed; any other
+is ended (an open breach is cleared) and begins afresh.
+"""
+
+import heapq
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Final, Literal
+
+import msgspec
+
+from edge.readings import Quality, Reading, TimeSource, Value
+from gateway.rules.memory import (
+    MAXIMUM_MARKS,
+    REMEMBERED_MESSAGES,
+    REMEMBERED_MS,
+    Memory,
+    RuleState,
+    Saved,
+    Seen,
+)
+from gateway.rules.model import Event, Rate, Rule, Silence, State, Threshold
+from gateway.rules.outcomes import OpenBreach, Outcome
+from gateway.rules.timeline import News, Sample
+from gateway.rules.verdicts import rate_verdicts, state_verdict, threshold_verdict
+
+FUTURE_MS: Final = 60_000
+"""A device's clock may be this far ahead of ours before it is not believed: more than mains-fed meters
+drift between two settings, less than any zone or summer-time mistake."""
+
+RuleKey = tuple[str, str]  # position, rule id
+
+
+class Engine:
+    """The rules of one gateway and all that is known about them."""
+
+    def __init__(self, *, new_breach: Callable[[], str], started_ms: int) -> None:
+        self._new_breach = new_breach
+        self._started_ms = started_ms
+        self._rules: dict[RuleKey, Rule] = {}
+        self._memories: dict[RuleKey, Memory] = {}
+        self._by_position: dict[str, list[Rule]] = {}
+        self._seen: dict[tuple[RuleKey, str], dict[str, int]] = defaultdict(dict)
+        self._heard_ms: dict[RuleKey, int] = {}
+        self._due: list[tuple[int, RuleKey]] = []
+        self._changed: set[RuleKey] = set()
+        self._devices: dict[str, str] = {}
+
+    def restore(self, saved: Iterable[Saved], seen: Iterable[Seen]) -> list[RuleKey]:
+        """Take up what was stored; gives the rules whose stored state can't be read and begins afresh.
+
+        Call before `replace_rules`, which ends what is no rule any more.
+        """
+        unreadable: list[RuleKey] = []
+        for record in saved:
+            key = (record.position, record.id)
+            try:
+                state = msgspec.json.decode(record.document or b"", type=RuleState)
+            except msgspec.DecodeError:
+                unreadable.append(key)
+                continue
+            self._rules[key] = state.rule
+            self._memories[key] = state.memory
+        for mark in sorted(seen, key=lambda mark: mark.received_ms):
+            device = mark.identity.partition("\n")[0]
+            self._remember((mark.position, mark.rule), device, mark.identity, mark.received_ms)
+        for key in self._rules:
+            self._heard_ms[key] = self._started_ms
+            self._plan(key)
+        self._index()
+        return unreadable
+
+    def replace_rules(
+        self, rules: Iterable[Rule], now_ms: int, devices: Mapping[str, str] | None = None
+    ) -> list[Outcome]:
+        """Judge by `rules` from now on. Gives the ends of open breaches whose rule is gone or another.
+
+        `devices` names the device at each position, to be told in a silence before it ever spoke.
+        """
+        self._devices = dict(devices or {})
+        wanted = {(rule.position, rule.id): rule for rule in rules}
+        outcomes: list[Outcome] = []
+        for key, old in list(self._rules.items()):
+            new = wanted.get(key)
+            if new is None or new.when != old.when:
+                outcomes += self._end(key, now_ms)
+                del self._rules[key], self._memories[key]
+                self._changed.add(key)
+            elif new != old:
+                self._changed.add(key)
+        for key in wanted.keys() - self._rules.keys():
+            self._memories[key] = Memory()
+            self._heard_ms[key] = now_ms
+        self._rules = wanted
+        self._heard_ms = {key: heard_ms for key, heard_ms in self._heard_ms.items() if key in wanted}
+        self._seen = defaultdict(dict, {at: known for at, known in self._seen.items() if at[0] in wanted})
+        self._index()
+        self._due = []
+        for key in wanted:
+            self._plan(key)
+        return outcomes
+
+    def observe(self, reading: Reading, now_ms: int) -> list[Outcome]:
+        """Judge one reading by the rules of its position."""
+        outcomes: list[Outcome] = []
+        identity = _identity(reading)
+        for rule in self._by_position.get(reading.position, ()):
+            key = (rule.position, rule.id)
+            if identity is not None and identity in self._seen.get((key, reading.device), ()):
+                if isinstance(rule.when, Silence):
+                    self._heard_ms[key] = now_ms
+                continue
+            news = self._judge(key, rule, reading, now_ms)
+            if news and identity is not None:
+                news = [replace(outcome, identity=identity) for outcome in news]
+                self._remember(key, reading.device, identity, now_ms)
+            outcomes += news
+        return outcomes
+
+    def tick(self, now_ms: int) -> list[Outcome]:
+        """What has become true by the passing of time alone."""
+        outcomes: list[Outcome] = []
+        while self._due and self._due[0][0] <= now_ms:
+            _, key = heapq.heappop(self._due)
+            rule = self._rules.get(key)
+            if rule is None:
+                continue
+            outcomes += self._elapse(key, rule, now_ms)
+            self._plan(key)
+        return outcomes
+
+    def next_due_ms(self) -> int | None:
+        """When `tick` has to be called at the latest; it may be earlier than anything happens."""
+        return self._due[0][0] if self._due else None
+
+    def shift_clock(self, delta_ms: int) -> None:
+        """The gateway's clock was set by `delta_ms`: what is measured on it goes on as if it had not been."""
+        self._started_ms += delta_ms
+        self._heard_ms = {key: heard_ms + delta_ms for key, heard_ms in self._heard_ms.items()}
+        for memory in self._memories.values():
+            run = memory.timeline.newest()
+            if run is not None and run.breach is None:
+                received_ms = run.start.received_ms + delta_ms
+                run.start = msgspec.structs.replace(run.start, received_ms=received_ms)
+        self._due = []
+        for key in self._rules:
+            self._plan(key)
+
+    def open_breaches(self) -> list[OpenBreach]:
+        """Every condition that holds now and was told."""
+        return [found for key in self._rules if (found := self._open(key)) is not None]
+
+    def take_changes(self) -> list[Saved]:
+        """What must be stored before the outcomes since the last call are made known."""
+        changed, self._changed = self._changed, set()
+        return [self._saved(key) for key in sorted(changed)]
+
+    def export(self) -> list[Saved]:
+        """All that is remembered, for a clean stop."""
+        return [self._saved(key) for key in sorted(self._rules)]
+
+    def _judge(self, key: RuleKey, rule: Rule, reading: Reading, now_ms: int) -> list[Outcome]:
+        if reading.quality is Quality.STALE:
+            return []
+        when = rule.when
+        memory = self._memories[key]
+        if isinstance(when, Silence):
+            return self._hear(key, rule, memory, reading, now_ms)
+        value = reading.points.get(when.point)
+        if value is None or when.point in reading.status:
+            return []
+        sample = _sample(reading, value)
+        if isinstance(when, Event):
+            return self._press(key, rule, when, sample)
+        return self._level(rule, when, sample, bad=reading.quality is Quality.BAD)
+
+    def _level(
+        self, rule: Rule, when: Threshold | State | Rate, sample: Sample, *, bad: bool
+    ) -> list[Outcome]:
+        """Threshold, state and rate: turn the sample into verdicts and let the timeline decide."""
+        key = (rule.position, rule.id)
+        memory = self._memories[key]
+        for_ms = _for_ms(when)
+        timeline = memory.timeline
+        verdicts: list[tuple[Sample, bool]]
+        match when:
+            case State():
+                verdicts = [(sample, held)] if (held := state_verdict(when, sample.value)) or not bad else []
+            case Threshold():
+                held_or_not = None if bad else threshold_verdict(when, sample, timeline)
+                verdicts = [] if held_or_not is None else [(sample, held_or_not)]
+            case Rate():
+                verdicts = [] if bad else rate_verdicts(when, sample, memory.samples)
+        before = timeline.shape()
+        news = [one for at, held in verdicts for one in timeline.add(at, held, for_ms, self._new_breach)]
+        if timeline.shape() != before:
+            self._changed.add(key)
+            self._plan(key)
+        return [outcome for one in news for outcome in _told(rule, one)]
+
+    def _press(self, key: RuleKey, rule: Rule, when: Event, sample: Sample) -> list[Outcome]:
+        memory = self._memories[key]
+        value = sample.value
+        if (value not in when.values) if when.values else value is False or value == "":
+            return []
+        name = msgspec.json.encode(value).decode()
+        if any(
+            name == told and 0 <= sample.at_ms - at_ms <= when.debounce_ms for told, at_ms in memory.marks
+        ):
+            return []
+        memory.marks.append((name, sample.at_ms))
+        memory.marks.sort(key=lambda mark: mark[1])
+        del memory.marks[:-MAXIMUM_MARKS]
+        self._changed.add(key)
+        return _told(rule, News(self._new_breach(), sample, None))
+
+    def _hear(self, key: RuleKey, rule: Rule, memory: Memory, reading: Reading, now_ms: int) -> list[Outcome]:
+        self._heard_ms[key] = now_ms
+        memory.device = reading.device
+        if memory.silent is None:
+            return []
+        breach, memory.silent = memory.silent, None
+        self._changed.add(key)
+        self._plan(key)
+        return [_plain("cleared", breach, rule, reading.device, now_ms)]
+
+    def _elapse(self, key: RuleKey, rule: Rule, now_ms: int) -> list[Outcome]:
+        when = rule.when
+        memory = self._memories[key]
+        if isinstance(when, Event):
+            return []
+        if not isinstance(when, Silence):
+            news = memory.timeline.elapse(now_ms, _for_ms(when), self._new_breach)
+            if news:
+                self._changed.add(key)
+            return [outcome for one in news for outcome in _told(rule, one)]
+        due_ms = self._heard_ms[key] + when.after_ms
+        if memory.silent is not None or now_ms < due_ms:
+            return []
+        memory.silent = self._new_breach()
+        memory.device = memory.device or self._devices.get(rule.position, "")
+        self._changed.add(key)
+        return [_plain("occurred", memory.silent, rule, memory.device, due_ms)]
+
+    def _plan(self, key: RuleKey) -> None:
+        """Note when the rule has to be looked at without a reading."""
+        when = self._rules[key].when
+        memory = self._memories[key]
+        due_ms: int | None = None
+        if isinstance(when, Silence):
+            due_ms = None if memory.silent is not None else self._heard_ms[key] + when.after_ms
+        elif not isinstance(when, Event):
+            due_ms = memory.timeline.due_ms(_for_ms(when))
+        if due_ms is not None:
+            heapq.heappush(self._due, (due_ms, key))
+
+    def _open(self, key: RuleKey) -> OpenBreach | None:
+        rule, memory = self._rules[key], self._memories[key]
+        if memory.silent is not None:
+            since_ms = self._heard_ms.get(key, self._started_ms)
+            return OpenBreach(breach=memory.silent, rule=rule, device=memory.device, since_ms=since_ms)
+        run = memory.timeline.open()
+        if run is None or run.breach is None:
+            return None
+        return OpenBreach(breach=run.breach, rule=rule, device=run.start.device, since_ms=run.first_ms)
+
+    def _end(self, key: RuleKey, now_ms: int) -> list[Outcome]:
+        found = self._open(key)
+        return [] if found is None else [_plain("cleared", found.breach, found.rule, found.device, now_ms)]
+
+    def _saved(self, key: RuleKey) -> Saved:
+        if key not in self._rules:
+            return Saved(position=key[0], id=key[1], document=None)
+        state = RuleState(rule=self._rules[key], memory=self._memories[key])
+        return Saved(position=key[0], id=key[1], document=msgspec.json.encode(state))
+
+    def _remember(self, key: RuleKey, device: str, identity: str, now_ms: int) -> None:
+        known = self._seen[(key, device)]
+        known[identity] = now_ms
+        while known:
+            oldest = next(iter(known))
+            if len(known) <= REMEMBERED_MESSAGES and known[oldest] > now_ms - REMEMBERED_MS:
+                break
+            del known[oldest]
+
+    def _index(self) -> None:
+        by_position: dict[str, list[Rule]] = defaultdict(list)
+        for rule in self._rules.values():
+            by_position[rule.position].append(rule)
+        self._by_position = dict(by_position)
+
+
+def _for_ms(when: Threshold | State | Rate) -> int:
+    return 0 if isinstance(when, Rate) else when.for_ms
+
+
+def _identity(reading: Reading) -> str | None:
+    """The name of the reading's message: its device and key, and its own time if it came with the message."""
+    if reading.key is None:
+        return None
+    at = f"@{reading.time_ms}" if reading.time_source is TimeSource.DEVICE else ""
+    return f"{reading.device}\n{reading.key}{at}"
+
+
+def _sample(reading: Reading, value: Value) -> Sample:
+    believed = reading.clock_trusted and reading.time_ms <= reading.received_ms + FUTURE_MS
+    return Sample(
+        at_ms=reading.time_ms if believed else reading.received_ms,
+        received_ms=reading.received_ms,
+        device_ms=reading.time_ms,
+        clock_trusted=believed,
+        device=reading.device,
+        value=value,
+    )
+
+
+def _told(rule: Rule, news: News) -> list[Outcome]:
+    """The outcomes of one piece of news: begun, over, or both."""
+    parts: tuple[tuple[Literal["occurred", "cleared"], Sample | None], ...] = (
+        ("occurred", news.began),
+        ("cleared", news.ended),
+    )
+    return [
+        Outcome(
+            event=event,
+            breach=news.breach,
+            rule=rule,
+            device=sample.device,
+            point=getattr(rule.when, "point", None),
+            value=sample.value,
+            device_ms=sample.device_ms,
+            clock_trusted=sample.clock_trusted,
+        )
+        for event, sample in parts
+        if sample is not None
+    ]
+
+
+def _plain(
+    event: Literal["occurred", "cleared"], breach: str, rule: Rule, device: str, at_ms: int
+) -> Outcome:
+    """An outcome that no value made: a silence, or the end of a rule."""
+    return Outcome(
+        event=event,
+        breach=breach,
+        rule=rule,
+        device=device,
+        point=getattr(rule.when, "point", None),
+        value=None,
+        device_ms=at_ms,
+        clock_trusted=True,
+    )
