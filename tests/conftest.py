@@ -1,0 +1,129 @@
+"""What all tests share: the real parts as fixtures, and a check that a test leaves nothing running."""
+
+import asyncio
+import os
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import TypeVar
+
+import pytest
+
+from tests.parts.influx import Bucket, Influx, running_influx
+from tests.parts.mosquitto import Mosquitto, running_mosquitto
+from tests.parts.postgres import Postgres, running_postgres
+from tests.parts.processes import PartMissingError
+from tests.parts.processes import free_port as a_free_port
+
+T = TypeVar("T")
+
+MARKS = {
+    "mosquitto": "real",
+    "postgres": "real",
+    "pg_url": "real",
+    "influx": "real",
+    "influx_bucket": "real",
+    "browser": "browser",
+}
+"""A test that asks for one of these fixtures is marked so."""
+
+LIBRARY_THREADS = ("asyncio_", "ThreadPoolExecutor-", "AnyIO worker")
+"""Pools that end with their event loop, later than a test's own teardown."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests by the parts they ask for."""
+    for item in items:
+        for name in getattr(item, "fixturenames", ()):
+            if name in MARKS:
+                item.add_marker(MARKS[name])
+
+
+def missing(error: PartMissingError) -> None:
+    """Fail in CI, where everything must run; skip elsewhere, saying what to install."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(str(error), pytrace=False)
+    pytest.skip(str(error))
+
+
+def opened(part: Callable[[], AbstractContextManager[T]]) -> Iterator[T]:
+    """The part while its fixture lives."""
+    try:
+        context = part()
+        value = context.__enter__()
+    except PartMissingError as error:
+        missing(error)
+        return
+    try:
+        yield value
+    finally:
+        context.__exit__(None, None, None)
+
+
+@pytest.fixture(scope="session")
+def mosquitto() -> Iterator[Mosquitto]:
+    """A Mosquitto with the users of tests.parts.mosquitto.USERS. A test that kills it starts it again."""
+    yield from opened(running_mosquitto)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server."""
+    yield from opened(running_postgres)
+
+
+@pytest.fixture(scope="session")
+def influx() -> Iterator[Influx]:
+    """An InfluxDB 1.6 that takes version 2's writes."""
+    yield from opened(running_influx)
+
+
+@pytest.fixture
+def pg_url(postgres: Postgres) -> Iterator[str]:
+    """The address of an empty PostgreSQL database of this test's own."""
+    name = postgres.create()
+    yield postgres.url(name)
+    postgres.drop(name)
+
+
+@pytest.fixture
+def influx_bucket(influx: Influx) -> Iterator[Bucket]:
+    """An empty InfluxDB database of this test's own."""
+    bucket = influx.create()
+    yield bucket
+    influx.drop(bucket)
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A TCP port that nobody listens on now."""
+    return a_free_port()
+
+
+@pytest.fixture
+async def _no_task_left() -> AsyncIterator[None]:
+    before = asyncio.all_tasks()
+    yield
+    for _ in range(5):  # a task that was just cancelled or awaited needs a turn or two to end
+        await asyncio.sleep(0)
+    left = [task for task in asyncio.all_tasks() - before if task is not asyncio.current_task()]
+    if left:
+        pytest.fail("the test left tasks running: " + ", ".join(str(task) for task in left), pytrace=False)
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_running(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fails a test that leaves an asyncio task or a thread that would keep the program from ending."""
+    before = set(threading.enumerate())
+    if request.node.get_closest_marker("asyncio") is not None:
+        request.getfixturevalue("_no_task_left")
+    yield
+    left = []
+    for thread in threading.enumerate():
+        if thread in before or thread.daemon or thread.name.startswith(LIBRARY_THREADS):
+            continue
+        thread.join(1.0)
+        if thread.is_alive():
+            left.append(thread.name)
+    if left:
+        pytest.fail("the test left threads running: " + ", ".join(left), pytrace=False)
