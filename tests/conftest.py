@@ -4,11 +4,13 @@ import asyncio
 import os
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager
-from typing import TypeVar
+from contextlib import AbstractContextManager, AsyncExitStack, ExitStack
+from typing import NoReturn, TypeVar
 
 import pytest
+from playwright.async_api import Browser
 
+from tests.parts.browser import running_browser
 from tests.parts.influx import Bucket, Influx, running_influx
 from tests.parts.mosquitto import Mosquitto, running_mosquitto
 from tests.parts.postgres import Postgres, running_postgres
@@ -39,7 +41,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(MARKS[name])
 
 
-def missing(error: PartMissingError) -> None:
+def missing(error: PartMissingError) -> NoReturn:
     """Fail in CI, where everything must run; skip elsewhere, saying what to install."""
     if os.environ.get("CI") == "true":
         pytest.fail(str(error), pytrace=False)
@@ -48,16 +50,12 @@ def missing(error: PartMissingError) -> None:
 
 def opened(part: Callable[[], AbstractContextManager[T]]) -> Iterator[T]:
     """The part while its fixture lives."""
-    try:
-        context = part()
-        value = context.__enter__()
-    except PartMissingError as error:
-        missing(error)
-        return
-    try:
+    with ExitStack() as stack:
+        try:
+            value = stack.enter_context(part())
+        except PartMissingError as error:
+            missing(error)
         yield value
-    finally:
-        context.__exit__(None, None, None)
 
 
 @pytest.fixture(scope="session")
@@ -92,6 +90,17 @@ def influx_bucket(influx: Influx) -> Iterator[Bucket]:
     bucket = influx.create()
     yield bucket
     influx.drop(bucket)
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    """A headless Chromium; open pages with tests.parts.browser.page_of."""
+    async with AsyncExitStack() as stack:
+        try:
+            running = await stack.enter_async_context(running_browser())
+        except PartMissingError as error:
+            missing(error)
+        yield running
 
 
 @pytest.fixture
