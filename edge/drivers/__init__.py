@@ -1,0 +1,11 @@
+"""The drivers, by the name that a device's profile and the desired state use."""
+
+from typing import Final
+
+from edge.drivers.modbus import ModbusDriver
+from edge.drivers.mqtt import MqttDriver
+
+DRIVERS: Final[dict[str, type[MqttDriver] | type[ModbusDriver]]] = {
+    "mqtt": MqttDriver,
+    "modbus": ModbusDriver,
+}

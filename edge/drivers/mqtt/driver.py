@@ -1,0 +1,250 @@
+"""Reads sensors over MQTT: one topic a device, at QoS 1, acknowledged once what they said is kept.
+
+The session lasts at the broker, so presses made while this program is down are queued there. A message is
+acknowledged after `emit` has returned, or after its trouble has been reported: a message that cannot be used
+must not block those behind it. A device's implausible time (before 2020, more than a day ahead) is replaced
+by the time of receipt and reported; the reading is delivered.
+
+Discovery patterns are read over a second connection without a session, so that a message never comes twice
+because two subscriptions match it.
+"""
+
+import asyncio
+import random
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from paho.mqtt.enums import MQTTProtocolVersion
+
+from edge.core.compose import RETAINED_EVENT, Origin, compose
+from edge.core.envelopes import MAXIMUM_BODY_BYTES, OPENERS, EnvelopeError
+from edge.driver import (
+    Clock,
+    EdgeDevice,
+    Emit,
+    ReportTrouble,
+    TroubleReason,
+    TroubleReport,
+    cut,
+    system_clock,
+)
+from edge.drivers.mqtt.connection import (
+    Broker,
+    BrokerError,
+    Connection,
+    Message,
+    VersionRefusedError,
+    connect,
+)
+from edge.drivers.mqtt.deliveries import Deliveries, digest_of
+from edge.readings import Reading
+from firmware_profiles import MessagePayload, Refusal, decode
+
+DISCOVERY_RETRY_S: Final = 30.0
+REPORT_AGAIN_MS: Final = 600_000
+"""An unregistered topic is reported once in ten minutes, however much it says."""
+MOST_UNKNOWN: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MqttSettings:
+    """`client_id` names the session at the broker: fixed for a gateway, different for each. `deliveries_file`
+    keeps what was delivered last, so that a message repeated after a crash is known; None keeps it only while
+    the program runs. `discover` are topic patterns whose unregistered topics are reported."""
+
+    broker: Broker = field(default_factory=Broker)
+    client_id: str = "sunwell-edge"
+    deliveries_file: Path | None = None
+    discover: tuple[str, ...] = ()
+
+
+class MqttDriver:
+    """The driver `mqtt`; see `edge.driver.Driver`."""
+
+    def __init__(
+        self,
+        devices: Sequence[EdgeDevice],
+        *,
+        emit: Emit,
+        trouble: ReportTrouble,
+        settings: MqttSettings | None = None,
+        clock: Clock = system_clock,
+    ) -> None:
+        self._emit = emit
+        self._trouble = trouble
+        self._settings = settings or MqttSettings()
+        self._clock = clock
+        self._deliveries = Deliveries(self._settings.deliveries_file)
+        self._version = MQTTProtocolVersion.MQTTv5
+        self._by_topic: dict[str, tuple[EdgeDevice, ...]] = {}
+        self._changed = asyncio.Event()
+        self._unknown: OrderedDict[str, int] = OrderedDict()
+        self.ready = asyncio.Event()
+        """Set while connected with all subscriptions in force."""
+        self.apply(devices)
+
+    def apply(self, devices: Sequence[EdgeDevice]) -> None:
+        """Replace the devices; only the topics that differ are subscribed or left."""
+        by_topic: dict[str, tuple[EdgeDevice, ...]] = {}
+        for device in devices:
+            topic = device.address.get("topic")
+            problem = _topic_problem(topic)
+            if problem is not None:
+                self._report(device.id, TroubleReason.BAD_ADDRESS, f"topic {cut(topic, 80)}: {problem}")
+                continue
+            by_topic[str(topic)] = (*by_topic.get(str(topic), ()), device)
+        self._by_topic = by_topic
+        self._changed.set()
+
+    async def run(self) -> None:
+        """One connection's life. Raises BrokerError, alone or in a group, when it ends."""
+        try:
+            await self._converse()
+        except VersionRefusedError:
+            self._version = MQTTProtocolVersion.MQTTv311
+            await self._converse()
+
+    async def _converse(self) -> None:
+        settings = self._settings
+        async with connect(
+            settings.broker, client_id=settings.client_id, lasting=True, version=self._version
+        ) as connection:
+            if not connection.resumed:
+                self._deliveries.forget()
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(self._keep_subscribed(connection), name="mqtt subscriptions")
+                    tasks.create_task(self._listen(connection), name="mqtt messages")
+                    if settings.discover:
+                        tasks.create_task(self._discover(), name="mqtt discovery")
+            finally:
+                self.ready.clear()
+
+    async def _keep_subscribed(self, connection: Connection) -> None:
+        subscribed: set[str] = set()
+        while True:
+            self._changed.clear()
+            wanted = set(self._by_topic)
+            refused = await connection.subscribe(sorted(wanted - subscribed), qos=1)
+            for topic, why in refused.items():
+                for device in self._by_topic.get(topic, ()):
+                    self._report(
+                        device.id, TroubleReason.BAD_ADDRESS, f"the broker refuses the subscription: {why}"
+                    )
+            await connection.unsubscribe(sorted(subscribed - wanted))
+            subscribed = wanted
+            if not self._changed.is_set():
+                self.ready.set()
+            await self._changed.wait()
+            self.ready.clear()
+
+    async def _listen(self, connection: Connection) -> None:
+        async for message in connection.messages():
+            devices = self._by_topic.get(message.topic or "", ())
+            if not devices:
+                # The lasting session still has a topic of a device that was taken away.
+                self._report_unknown(message)
+                if message.topic is not None:
+                    await connection.unsubscribe([message.topic])
+            digest = digest_of(message.topic or "", message.payload)
+            key = None
+            if message.qos:
+                key = self._deliveries.key(mid=message.mid, dup=message.dup, digest=digest)
+            for device in devices:
+                for reading in self._readings(device, message, key, digest):
+                    await self._emit(reading)
+            connection.acknowledge(message)
+
+    def _readings(
+        self, device: EdgeDevice, message: Message, delivery_key: str | None, digest: bytes
+    ) -> tuple[Reading, ...]:
+        """What a message says of a device; () if that is nothing or was reported as trouble."""
+        if message.size > MAXIMUM_BODY_BYTES:
+            detail = f"message of {message.size} bytes, more than the {MAXIMUM_BODY_BYTES} allowed"
+            self._report(device.id, TroubleReason.OVERSIZED, detail)
+            return ()
+        try:
+            envelope = OPENERS[device.profile.transport](message.payload)
+            if envelope is None:
+                return ()
+            decoded = decode(
+                device.profile,
+                MessagePayload(body=envelope.body, port=envelope.port),
+                parameters=dict(device.parameters),
+            )
+        except EnvelopeError as error:
+            self._report(device.id, TroubleReason(error.fault.value), str(error))
+            return ()
+        except Refusal as refusal:
+            self._report(device.id, TroubleReason.REFUSED, f"{refusal.reason}: {refusal}")
+            return ()
+        signal = {"rssi": envelope.rssi_dbm, "snr": envelope.snr_db}
+        composed = compose(
+            Origin(
+                device=device.id,
+                position=device.position,
+                profile=device.profile,
+                received_ms=self._clock(),
+                time_ms=envelope.time_ms,
+                retained=message.retained,
+                own_key=envelope.key,
+                delivery_key=delivery_key,
+                digest=digest.hex(),
+                signal={name: value for name, value in signal.items() if value is not None},
+            ),
+            decoded.samples,
+        )
+        for note in decoded.notes:
+            self._report(device.id, TroubleReason.PARTLY_READ, note)
+        for problem in (envelope.time_problem, *composed.time_problems):
+            if problem is not None:
+                self._report(device.id, TroubleReason.IMPLAUSIBLE_TIME, problem)
+        if composed.retained_events:
+            self._report(device.id, TroubleReason.RETAINED_EVENT, RETAINED_EVENT)
+        return composed.readings
+
+    async def _discover(self) -> None:
+        """Report topics that nobody registered. Its failures are its own: the alarms' connection stays."""
+        client_id = f"{self._settings.client_id}-discover"
+        while True:
+            try:
+                async with connect(
+                    self._settings.broker, client_id=client_id, lasting=False, version=self._version
+                ) as connection:
+                    for topic, why in (await connection.subscribe(self._settings.discover, qos=0)).items():
+                        detail = f"the broker refuses the subscription: {why}"
+                        self._report(topic, TroubleReason.BAD_ADDRESS, detail)
+                    async for message in connection.messages():
+                        if message.topic not in self._by_topic:
+                            self._report_unknown(message)
+            except BrokerError as error:
+                self._report("discovery", TroubleReason.UNREACHABLE, str(error))
+            await asyncio.sleep(DISCOVERY_RETRY_S * (0.5 + random.random()))  # noqa: S311 - spreads retries
+
+    def _report_unknown(self, message: Message) -> None:
+        topic = "(not UTF-8)" if message.topic is None else message.topic
+        now_ms = self._clock()
+        if now_ms - self._unknown.get(topic, now_ms - REPORT_AGAIN_MS) < REPORT_AGAIN_MS:
+            return
+        self._unknown[topic] = now_ms
+        self._unknown.move_to_end(topic)
+        if len(self._unknown) > MOST_UNKNOWN:
+            self._unknown.popitem(last=False)
+        detail = f"{message.size} bytes on a topic of no registered device"
+        self._report(topic, TroubleReason.UNKNOWN_DEVICE, detail)
+
+    def _report(self, source: str, reason: TroubleReason, detail: str) -> None:
+        self._trouble(TroubleReport(source=cut(source), reason=reason, detail=cut(detail)))
+
+
+def _topic_problem(topic: object) -> str | None:
+    if not isinstance(topic, str) or not topic:
+        return "a text is needed"
+    if "+" in topic or "#" in topic:
+        return "wildcards are not allowed, since two devices' topics could then overlap"
+    if len(topic.encode()) > 65_535 or "\0" in topic:
+        return "not a topic that MQTT allows"
+    return None
