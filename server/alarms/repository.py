@@ -1,13 +1,13 @@
 """SQL of alarms: open-or-join in one statement, look-ups by breach, lists."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from server.db.models import Alarm, Occurrence
+from server.db.models import Alarm, Occurrence, Task
 from server.db.models.alarms import OPEN_ALARM
 from server.db.upsert import upsert
 
@@ -35,9 +35,7 @@ def open_or_join(session: Session, values: dict[str, Any]) -> tuple[Alarm, bool]
             "task_id": values["task_id"],
         },
     )
-    alarm = session.scalars(
-        statement.returning(Alarm), execution_options={"populate_existing": True}
-    ).one()
+    alarm = session.scalars(statement.returning(Alarm), execution_options={"populate_existing": True}).one()
     return alarm, alarm.occurrences == 1
 
 
@@ -76,10 +74,15 @@ def occurrences_of(session: Session, alarm_ids: Sequence[int], *, limit: int = 2
 
 
 def listed(
-    session: Session, *, only_open: bool, source_ids: Sequence[str] | None = None, limit: int = 100
+    session: Session,
+    *,
+    only_open: bool,
+    kinds: Collection[str],
+    source_ids: Sequence[str] | None = None,
+    limit: int = 100,
 ) -> Sequence[Alarm]:
-    """Alarms, newest first."""
-    query = select(Alarm).order_by(Alarm.id.desc()).limit(limit)
+    """Alarms whose task is of one of `kinds`, newest first."""
+    query = select(Alarm).join(Task).where(Task.kind.in_(kinds)).order_by(Alarm.id.desc()).limit(limit)
     if only_open:
         query = query.where(Alarm.cleared_at.is_(None))
     if source_ids is not None:

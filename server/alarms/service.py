@@ -129,7 +129,9 @@ def raise_alarm(session: Session, breach: Breach, occurrence: Occurrence, *, now
     return Recorded.OPENED if opened else Recorded.JOINED
 
 
-def end_alarm(session: Session, *, source_kind: str, source_id: str, rule: str, by: str, now: datetime) -> bool:
+def end_alarm(
+    session: Session, *, source_kind: str, source_id: str, rule: str, by: str, now: datetime
+) -> bool:
     """Clears the open alarm of (source, rule), if there is one; the task stays for people to close."""
     alarm = repository.open_alarm(session, source_kind=source_kind, source_id=source_id, rule=rule)
     if alarm is None:
@@ -158,7 +160,9 @@ def _clear(session: Session, alarm: Alarm, *, by: str, now: datetime) -> None:
 def _position(session: Session, *, gateway_id: str, message: AlarmMessage) -> Position:
     position = session.get(Position, message.position)
     if position is None:
-        raise InvalidError(f"position {message.position!r} is not known: register it, then release the message")
+        raise InvalidError(
+            f"position {message.position!r} is not known: register it, then release the message"
+        )
     if not is_reached_through(session, position_id=position.id, gateway_id=gateway_id):
         raise InvalidError(f"position {position.id!r} has never been read through gateway {gateway_id!r}")
     return position

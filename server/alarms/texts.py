@@ -37,9 +37,9 @@ class RuleTexts:
     def __init__(self, profiles: Iterable[Profile]) -> None:
         self._texts = dict(_SERVER_RULES)
         for profile in profiles:
-            for rule, template in profile.rule_templates().items():
+            for template in profile.rule_templates():
                 self._texts.setdefault(
-                    rule,
+                    template.key,
                     RuleText(
                         name={language: getattr(template.name, language) for language in LANGUAGES},
                         advise={language: getattr(template.advise, language) for language in LANGUAGES},

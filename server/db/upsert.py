@@ -22,6 +22,8 @@ def upsert(
     """A statement that inserts `values`, or applies `change` to the row that already holds the unique
     `index` (partial by `where`). Add `.returning(…)` and execute it."""
     insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    return insert(model).values(values).on_conflict_do_update(
-        index_elements=list(index), index_where=where, set_=change
+    return (
+        insert(model)
+        .values(values)
+        .on_conflict_do_update(index_elements=list(index), index_where=where, set_=change)
     )

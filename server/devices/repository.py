@@ -21,7 +21,7 @@ def is_reached_through(session: Session, *, position_id: str, gateway_id: str) -
 
 def attached(
     session: Session, *, gateway_id: str | None = None, position_ids: Sequence[str] | None = None
-) -> Sequence[Row[tuple[Device, Position]]]:
+) -> Sequence[Row[Device, Position]]:
     """Devices in service with the positions that they are at now, by position."""
     query = (
         select(Device, Position)

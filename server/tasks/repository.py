@@ -26,6 +26,7 @@ def listed(
     viewer: Viewer,
     *,
     only_open: bool = True,
+    only_ended: bool = False,
     kinds: Iterable[str] | None = None,
     subject: tuple[str, str] | None = None,
     area_ids: Sequence[str] | None = None,
@@ -37,6 +38,8 @@ def listed(
     query = select(Task).where(Task.kind.in_(allowed)).order_by(Task.id.desc()).limit(limit)
     if only_open:
         query = query.where(Task.closed_at.is_(None))
+    if only_ended:
+        query = query.where(Task.closed_at.is_not(None))
     if subject is not None:
         query = query.where(Task.subject_kind == subject[0], Task.subject_id == subject[1])
     if area_ids is not None:

@@ -24,7 +24,9 @@ _CLOCK: Final[dict[TaskAction, str]] = {
     TaskAction.CANCEL: "closed_at",
 }
 _ASSIGNING: Final = frozenset({TaskAction.REASSIGN, TaskAction.CANCEL})
-_BY_ITS_HOLDER: Final = frozenset({TaskAction.DEPART, TaskAction.ARRIVE, TaskAction.RESOLVE, TaskAction.CLOSE})
+_BY_ITS_HOLDER: Final = frozenset(
+    {TaskAction.DEPART, TaskAction.ARRIVE, TaskAction.RESOLVE, TaskAction.CLOSE}
+)
 MAXIMUM_NOTE = 2_000
 """Characters of a note: a page of text, so that a timeline stays readable."""
 
@@ -89,7 +91,9 @@ def _check_holder(session: Session, viewer: Viewer, task: Task, wanted: Act) -> 
     if wanted.action not in _BY_ITS_HOLDER or task.assignee_id == viewer.user_id:
         return
     if not viewer.may(Right.ASSIGN_TASKS):
-        raise ForbiddenError(f"this task is not yours{_holder(session, task)}: ask a dispatcher to hand it over")
+        raise ForbiddenError(
+            f"this task is not yours{_holder(session, task)}: ask a dispatcher to hand it over"
+        )
 
 
 def _checked_detail(session: Session, task: Task, wanted: Act) -> dict[str, Any]:

@@ -239,4 +239,6 @@ def _names(session: Session, model: Any, ids: set[Any]) -> dict[Any, str]:
     known = {i for i in ids if i is not None}
     if not known:
         return {}
-    return {row.id: row.name for row in session.execute(select(model.id, model.name).where(model.id.in_(known)))}
+    return {
+        row.id: row.name for row in session.execute(select(model.id, model.name).where(model.id.in_(known)))
+    }

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.db.base import Base
@@ -57,7 +57,7 @@ class Occurrence(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     gateway_id: Mapped[str]
     epoch: Mapped[str]
-    seq: Mapped[int]
+    seq: Mapped[int] = mapped_column(BigInteger)
     event: Mapped[str]  # occurred, cleared
     breach: Mapped[str]
     alarm_id: Mapped[int | None] = mapped_column(ForeignKey("alarms.id"), index=True)

@@ -54,7 +54,7 @@ class Well(Base):
 
 
 class Position(Base):
-    """装位: the installed place of a sensor. It outlives the hardware; history, rules and tasks hang on it."""
+    """装位: the installed place of a sensor. Outlives the hardware; history, rules and tasks hang on it."""
 
     __tablename__ = "positions"
     __table_args__ = (

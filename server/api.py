@@ -1,0 +1,73 @@
+"""`/api/v1`: the services as JSON; `/healthz`, `/readyz`, `/metrics`."""
+
+import asyncio
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from sqlalchemy import text
+
+from server.alarms.routes import router as alarms
+from server.audit.routes import router as audit
+from server.db.migrate import is_current
+from server.dependencies import GetContext
+from server.devices.routes import router as devices
+from server.errors import ServerError, StoreUnavailableError
+from server.places.routes import router as places
+from server.readings.routes import router as readings
+from server.tasks.routes import router as tasks
+from server.users.routes import router as users
+
+PREFIX = "/api/v1"
+
+
+def mount(app: FastAPI) -> None:
+    """Adds the API to the application."""
+    v1 = APIRouter(prefix=PREFIX)
+    for router in (tasks, alarms, devices, places, readings, users, audit):
+        v1.include_router(router)
+    app.include_router(v1)
+    app.add_api_route("/healthz", _alive, include_in_schema=False)
+    app.add_api_route("/readyz", _ready, include_in_schema=False)
+    app.add_api_route("/metrics", _metrics, include_in_schema=False)
+
+
+def error_document(error: ServerError) -> JSONResponse:
+    """An error as JSON: `code` for programs, `message` for people, `details` where there are some."""
+    document: dict[str, Any] = {"code": error.code, "message": error.message}
+    if error.details:
+        document["details"] = error.details
+    return JSONResponse({"error": document}, status_code=error.status)
+
+
+def _alive() -> dict[str, str]:
+    return {"status": "ok"}
+
+
+async def _ready(request: Request, context: GetContext) -> JSONResponse:
+    """Whether database, schema, time series and broker are all there."""
+    found = {"broker": request.app.state.link_connected.is_set()}
+    try:
+        await context.store.check()
+        found["timeseries"] = True
+    except StoreUnavailableError:
+        found["timeseries"] = False
+    found["database"] = await _database_answers(context)
+    return JSONResponse(found, status_code=200 if all(found.values()) else 503)
+
+
+async def _database_answers(context: GetContext) -> bool:
+    def look() -> bool:
+        try:
+            with context.database.read() as session:
+                session.execute(text("SELECT 1"))
+            return is_current(context.database)
+        except StoreUnavailableError:
+            return False
+
+    return await asyncio.to_thread(look)
+
+
+def _metrics() -> Response:
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,187 @@
+"""One server process: its parts built, its loops run, its stop in order.
+
+`create_app` makes the web application around a context; `Server` opens the stores, runs the broker links,
+the watch over gateways and the web server in one task group, and closes everything within 5 s.
+"""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from datetime import timedelta
+from typing import Final
+
+import structlog
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.responses import Response
+from sqlalchemy.exc import SQLAlchemyError
+
+from firmware_profiles import Catalogue, load_catalogue
+from server import api, web
+from server.alarms.texts import RuleTexts
+from server.clock import now
+from server.context import Context
+from server.db.database import Database
+from server.db.migrate import upgrade
+from server.errors import ServerError, StoreUnavailableError
+from server.gateways import service as gateways
+from server.ingest.link import Link
+from server.live.bus import Bus
+from server.live.relay import Relay
+from server.settings import ServerSettings, read_secret
+from server.timeseries.opening import open_store
+
+log = structlog.get_logger(__name__)
+SWEEP_S: Final = 5.0
+STOP_S: Final = 3
+
+
+def create_app(context: Context, *, extend: Callable[[FastAPI], None] | None = None) -> FastAPI:
+    """The web application: the API and the pages. `extend` may add routes (the demo does)."""
+    app = FastAPI(
+        title="Sunwell", version="1", openapi_url="/api/openapi.json", docs_url=None, redoc_url=None
+    )
+    app.state.context = context
+    app.state.link_connected = asyncio.Event()
+    app.add_exception_handler(ServerError, _on_error)
+    api.mount(app)
+    web.mount(app)
+    if extend is not None:
+        extend(app)
+    return app
+
+
+async def _on_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ServerError)
+    if request.url.path.startswith("/api/"):
+        return api.error_document(error)
+    return web.error_page(request, error)
+
+
+class _WebServer(uvicorn.Server):
+    """Signals are the command's business, not the web server's."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class Server:
+    """A running server. `async with server.running():`; `url` is where it listens."""
+
+    def __init__(
+        self,
+        settings: ServerSettings,
+        *,
+        demo: bool = False,
+        extend: Callable[[FastAPI], None] | None = None,
+    ) -> None:
+        self._settings = settings
+        self._demo = demo
+        self._extend = extend
+        self._socket: socket.socket | None = None
+        self.context: Context
+        self.app: FastAPI
+        self.link: Link
+
+    @property
+    def url(self) -> str:
+        """The address of the pages."""
+        assert self._socket is not None
+        host, port = self._socket.getsockname()[:2]
+        return f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"  # noqa: S104 - shown, not bound
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["Server"]:
+        """Opens, serves, and closes again."""
+        async with AsyncExitStack() as stack:
+            await self._open(stack)
+            async with asyncio.TaskGroup() as group:
+                loops = [
+                    group.create_task(self.link.run(), name="link"),
+                    group.create_task(self._watch_gateways(), name="gateway-watch"),
+                ]
+                if not self.context.database.is_sqlite:
+                    relay = Relay(self.context.database)
+                    self.context.database.listeners.append(relay.tell)
+                    loops.append(group.create_task(relay.run(self.context.bus.publish), name="relay"))
+                web_server = self._web_server()
+                serving = group.create_task(
+                    web_server.serve(sockets=[self._socket] if self._socket else None), name="web"
+                )
+                try:
+                    yield self
+                finally:
+                    self.context.bus.close()
+                    web_server.should_exit = True
+                    await serving
+                    for task in loops:
+                        task.cancel()
+
+    async def _open(self, stack: AsyncExitStack) -> None:
+        settings = self._settings
+        settings.data.mkdir(parents=True, exist_ok=True)
+        catalogue = load_all_profiles(settings)
+        database = Database(
+            settings.effective_database_url, password=read_secret(settings.database_password_file)
+        )
+        stack.callback(database.dispose)
+        await asyncio.to_thread(upgrade, database)
+        store = open_store(
+            settings.effective_timeseries,
+            org=settings.influx_org,
+            token=read_secret(settings.influx_token_file) or "",
+        )
+        stack.push_async_callback(store.close)
+        bus = Bus(asyncio.get_running_loop())
+        database.listeners.append(bus.publish)
+        self.context = Context(
+            settings=settings,
+            database=database,
+            store=store,
+            catalogue=catalogue,
+            texts=RuleTexts(catalogue.values()),
+            bus=bus,
+            demo=self._demo,
+        )
+        self.app = create_app(self.context, extend=self._extend)
+        self.link = Link(self.context)
+        self.app.state.link_connected = self.link.connected
+        self._socket = socket.create_server((settings.http_host, settings.http_port), backlog=256)
+        stack.callback(self._socket.close)
+
+    def _web_server(self) -> uvicorn.Server:
+        config = uvicorn.Config(
+            self.app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=STOP_S,
+            proxy_headers=True,
+        )
+        return _WebServer(config)
+
+    async def _watch_gateways(self) -> None:
+        started = now()
+        grace = timedelta(seconds=self._settings.gateway_grace_s)
+        step = min(SWEEP_S, self._settings.gateway_grace_s / 2)
+
+        def sweep() -> None:
+            with self.context.database.write() as session:
+                gateways.sweep(session, grace=grace, started=started, now=now())
+
+        while True:
+            await asyncio.sleep(step)
+            try:
+                await asyncio.to_thread(sweep)
+            except (StoreUnavailableError, SQLAlchemyError) as error:
+                log.warning("gateway_watch_failed", detail=str(error)[:300])
+
+
+def load_all_profiles(settings: ServerSettings) -> Catalogue:
+    """The packaged profiles, and those of your own folder beside them. Raises ProfileErrors."""
+    catalogue = load_catalogue()
+    if settings.profiles is None:
+        return catalogue
+    return Catalogue({**catalogue, **load_catalogue(settings.profiles)})

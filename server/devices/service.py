@@ -1,0 +1,124 @@
+"""Registering devices, attaching them to positions, taking them out of service."""
+
+from datetime import datetime
+from typing import Any
+
+from pydantic import ValidationError
+from sqlalchemy.orm import Session
+
+from firmware_profiles import Catalogue, Profile
+from server.db.models import Attachment, Device, Gateway, Position
+from server.devices import repository
+from server.devices.schemas import ADDRESSES, DeviceIn
+from server.errors import ConflictError, InvalidError, NotFoundError
+from server.gateways import desired
+from server.places.schemas import check_id
+
+
+def register(
+    session: Session, device_id: str, device: DeviceIn, *, catalogue: Catalogue, now: datetime
+) -> Device:
+    """Creates or corrects a device and attaches it to its position; its gateway gets it at once.
+
+    Raises InvalidError with every mistake in `details["errors"]` ({"where", "message"}), or ConflictError
+    where another device is at that position.
+    """
+    checked = _check(session, device_id, device, catalogue)
+    row = session.get(Device, device_id)
+    gateways = {device.gateway_id} | ({row.gateway_id} if row else set())
+    values: dict[str, Any] = {
+        "gateway_id": device.gateway_id,
+        "profile": device.profile,
+        "driver": checked.driver,
+        "address": ADDRESSES[checked.driver].model_validate(device.address).model_dump(),
+        "parameters": device.parameters,
+        "serial": device.serial,
+        "firmware": device.firmware,
+        "retired_at": None,
+    }
+    if row is None:
+        row = Device(id=device_id, created_at=now, **values)
+        session.add(row)
+    else:
+        for name, value in values.items():
+            setattr(row, name, value)
+    session.flush()
+    _attach(session, device_id=device_id, position_id=device.position_id, now=now)
+    for gateway_id in sorted(gateways):
+        desired.refresh(session, gateway_id, catalogue)
+    return row
+
+
+def retire(session: Session, device_id: str, *, catalogue: Catalogue, now: datetime) -> Device:
+    """Takes a device out of service; its history and its position's stay. Raises NotFoundError."""
+    row = session.get(Device, device_id)
+    if row is None:
+        raise NotFoundError(f"there is no device {device_id!r}")
+    row.retired_at = now
+    attachment = repository.attachment_of(session, device_id=device_id)
+    if attachment is not None:
+        attachment.until = now
+    desired.refresh(session, row.gateway_id, catalogue)
+    return row
+
+
+def _attach(session: Session, *, device_id: str, position_id: str, now: datetime) -> None:
+    there = repository.attachment_at(session, position_id=position_id)
+    if there is not None and there.device_id != device_id:
+        raise ConflictError(
+            f"position {position_id!r} holds device {there.device_id!r}: take that out of service first",
+            where="position_id",
+        )
+    if there is not None:
+        return
+    elsewhere = repository.attachment_of(session, device_id=device_id)
+    if elsewhere is not None:
+        elsewhere.until = now
+        session.flush()
+    session.add(Attachment(device_id=device_id, position_id=position_id, since=now))
+    session.flush()
+
+
+def _check(session: Session, device_id: str, device: DeviceIn, catalogue: Catalogue) -> Profile:
+    errors: list[dict[str, str]] = []
+    try:
+        check_id(device_id)
+    except ValueError as error:
+        errors.append({"where": "id", "message": str(error)})
+    for where, model, key in (
+        ("gateway_id", Gateway, device.gateway_id),
+        ("position_id", Position, device.position_id),
+    ):
+        if session.get(model, key) is None:
+            errors.append({"where": where, "message": f"there is no {where.removesuffix('_id')} {key!r}"})
+    profile = catalogue.get(device.profile)
+    if profile is None:
+        errors.append({"where": "profile", "message": f"there is no profile {device.profile!r}"})
+    else:
+        errors += _address_errors(profile, device) + _parameter_errors(profile, device)
+    if errors or profile is None:
+        text = "; ".join(f"{error['where']}: {error['message']}" for error in errors)
+        raise InvalidError(text, errors=errors)
+    return profile
+
+
+def _address_errors(profile: Profile, device: DeviceIn) -> list[dict[str, str]]:
+    try:
+        ADDRESSES[profile.driver].model_validate(device.address)
+    except ValidationError as error:
+        return [
+            {"where": "address." + ".".join(map(str, e["loc"])), "message": e["msg"]} for e in error.errors()
+        ]
+    return []
+
+
+def _parameter_errors(profile: Profile, device: DeviceIn) -> list[dict[str, str]]:
+    unknown = set(device.parameters) - set(profile.parameters)
+    missing = set(profile.parameters) - set(profile.parameter_values(device.parameters))
+    return [
+        {"where": f"parameters.{name}", "message": f"the profile {profile.id} has no parameter {name!r}"}
+        for name in sorted(unknown)
+    ] + [
+        {"where": f"parameters.{name}", "message": f"{profile.parameters[name].name.en}: a number is needed"}
+        for name in sorted(missing)
+    ]

@@ -1,0 +1,96 @@
+"""One message in, the record changed, the acknowledgement out. Synchronous: one transaction a message."""
+
+import msgspec
+import structlog
+from prometheus_client import Counter
+from sqlalchemy.exc import IntegrityError
+
+from gateway.wire import AckMessage, AlarmMessage, StateMessage, WireError, decode
+from server.alarms import service as alarms
+from server.clock import now
+from server.context import Context
+from server.errors import InvalidError, NotFoundError
+from server.gateways import service as gateways
+from server.ingest import quarantine
+
+log = structlog.get_logger(__name__)
+ALARMS = Counter("sunwell_alarm_messages_total", "Alarm messages by what they led to", ["result"])
+
+
+class _Identity(msgspec.Struct):
+    epoch: str
+    seq: int
+
+
+def handle_alarm(context: Context, gateway_id: str, topic: str, payload: bytes) -> AckMessage | None:
+    """Keeps an alarm message and returns its acknowledgement; None where it has no readable number.
+
+    A message that cannot be used is kept in quarantine, and then acknowledged too: the gateway could do
+    nothing better with it. Raises StoreUnavailableError: nothing was kept, and nothing is acknowledged.
+    """
+    try:
+        message: AlarmMessage = decode("up/alarm", payload)
+    except WireError as error:
+        _refuse(context, gateway_id, topic, "unreadable", str(error), payload)
+        return _identity(payload)
+    try:
+        result = _record(context, gateway_id, message)
+    except InvalidError as error:
+        ALARMS.labels("refused").inc()
+        _refuse(context, gateway_id, topic, "refused", error.message, payload)
+    else:
+        ALARMS.labels(result).inc()
+    return AckMessage(lane="alarm", epoch=message.epoch, seqs=[message.seq])
+
+
+def handle_state(context: Context, gateway_id: str, topic: str, payload: bytes) -> None:
+    """Keeps a gateway's report of itself. Raises StoreUnavailableError."""
+    if not payload:
+        return  # a retained message taken away
+    try:
+        message: StateMessage = decode("up/state", payload)
+        with context.database.write() as session:
+            gateways.heard_state(session, gateway_id=gateway_id, state=message, now=now())
+    except WireError as error:
+        _refuse(context, gateway_id, topic, "unreadable", str(error), payload)
+    except NotFoundError as error:
+        _refuse(context, gateway_id, topic, "unknown_gateway", error.message, payload)
+
+
+def refuse_topic(context: Context, topic: str, detail: str, payload: bytes) -> None:
+    """Keeps a message on a topic that is none of the contract's."""
+    _refuse(context, None, topic, "unknown_topic", detail, payload)
+
+
+def _record(context: Context, gateway_id: str, message: AlarmMessage) -> alarms.Recorded:
+    try:
+        with context.database.write() as session:
+            return alarms.record(session, gateway_id=gateway_id, message=message, now=now())
+    except IntegrityError:
+        # Another server kept the same message between our look and our insert: the second look finds it.
+        with context.database.write() as session:
+            return alarms.record(session, gateway_id=gateway_id, message=message, now=now())
+
+
+def _refuse(
+    context: Context, gateway_id: str | None, topic: str, reason: str, detail: str, payload: bytes
+) -> None:
+    log.warning("message_refused", gateway=gateway_id, reason=reason, bytes=len(payload))
+    with context.database.write() as session:
+        quarantine.keep(
+            session,
+            gateway_id=gateway_id,
+            topic=topic,
+            reason=reason,
+            detail=detail,
+            payload=payload,
+            now=now(),
+        )
+
+
+def _identity(payload: bytes) -> AckMessage | None:
+    try:
+        identity = msgspec.json.decode(payload[:65_536], type=_Identity)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return AckMessage(lane="alarm", epoch=identity.epoch, seqs=[identity.seq])

@@ -1,0 +1,177 @@
+"""The server's two connections to the broker: one for alarms and talk with gateways, one for frames.
+
+Both reconnect by themselves with a growing, jittered wait. MQTT's own acknowledgements are not relied on:
+what is not stored is not acknowledged, and its gateway sends it again.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Final
+from uuid import uuid4
+
+import aiomqtt
+import structlog
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from gateway.wire import AckMessage, Channel, Message, WireError, encode, parse_topic, topic
+from server.clock import now
+from server.context import Context
+from server.db.models import Gateway
+from server.errors import StoreUnavailableError
+from server.gateways import desired, service
+from server.ingest import handlers
+from server.ingest.frames import Arrived, FrameWriter
+from server.settings import ServerSettings, read_secret
+
+log = structlog.get_logger(__name__)
+FIRST_WAIT_S: Final = 0.2
+LONGEST_WAIT_S: Final = 10.0
+QUEUE: Final = 2_000
+RECEIVE_MAXIMUM: Final = 65_535
+"""Mosquitto's default queue silently drops what a slower consumer has not taken; this lifts it."""
+GROUP: Final = "$share/ingest"
+
+
+class Link:
+    """Both connections of one server."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._talk: aiomqtt.Client | None = None
+        self.connected = asyncio.Event()
+
+    async def run(self) -> None:
+        """Receives, stores and acknowledges until cancelled."""
+        writer = FrameWriter(self._context, self._acknowledge)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(writer.run(), name="frame-writer")
+            group.create_task(self._keep("talk", self._run_talk), name="link-talk")
+            group.create_task(self._keep("data", lambda: self._run_data(writer)), name="link-data")
+            group.create_task(self._publish_desired(), name="desired-publisher")
+
+    async def send(
+        self, gateway_id: str, channel: Channel, message: Message, *, retain: bool = False
+    ) -> bool:
+        """Publishes to a gateway; False where the broker is away just now."""
+        client = self._talk
+        if client is None:
+            return False
+        try:
+            await client.publish(
+                topic(gateway_id, channel),
+                encode(message),
+                qos=1 if retain else 0,
+                retain=retain,
+            )
+        except aiomqtt.MqttError:
+            return False
+        return True
+
+    async def _acknowledge(self, gateway_id: str, ack: AckMessage) -> None:
+        await self.send(gateway_id, "down/ack", ack)
+
+    async def _keep(self, name: str, connect: Callable[[], Awaitable[None]]) -> None:
+        wait = FIRST_WAIT_S
+        while True:
+            started = now()
+            try:
+                await connect()
+            except aiomqtt.MqttError as error:
+                if (now() - started).total_seconds() > LONGEST_WAIT_S:
+                    wait = FIRST_WAIT_S
+                level = log.warning if wait == FIRST_WAIT_S else log.debug
+                level("broker_lost", connection=name, error=str(error)[:200])
+            await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
+            wait = min(wait * 2, LONGEST_WAIT_S)
+
+    async def _run_talk(self) -> None:
+        async with _client(self._context.settings, "talk") as client:
+            self._talk = client
+            try:
+                await client.subscribe(_shared(self._context.settings, "up/alarm"), qos=1)
+                await client.subscribe("sunwell/v1/+/up/state", qos=1)
+                await client.subscribe(_shared(self._context.settings, "up/reply"), qos=1)
+                self.connected.set()
+                await self._send_all_desired()
+                async for message in client.messages:
+                    await self._take(str(message.topic), bytes(message.payload or b""))
+            finally:
+                self._talk = None
+                self.connected.clear()
+
+    async def _run_data(self, writer: FrameWriter) -> None:
+        async with _client(self._context.settings, "data") as client:
+            await client.subscribe(_shared(self._context.settings, "up/data"), qos=1)
+            async for message in client.messages:
+                name = str(message.topic)
+                gateway_id, _ = parse_topic(name)
+                writer.put(Arrived(gateway_id, name, bytes(message.payload or b"")))
+
+    async def _take(self, name: str, payload: bytes) -> None:
+        try:
+            gateway_id, channel = parse_topic(name)
+        except WireError as error:
+            await asyncio.to_thread(handlers.refuse_topic, self._context, name, str(error), payload)
+            return
+        try:
+            if channel == "up/alarm":
+                ack = await asyncio.to_thread(handlers.handle_alarm, self._context, gateway_id, name, payload)
+                if ack is not None:
+                    await self._acknowledge(gateway_id, ack)
+            elif channel == "up/state":
+                await asyncio.to_thread(handlers.handle_state, self._context, gateway_id, name, payload)
+        except StoreUnavailableError as error:
+            log.warning("not_stored", gateway=gateway_id, channel=channel, detail=error.message[:300])
+
+    async def _publish_desired(self) -> None:
+        with self._context.bus.subscribe() as changes:
+            async for change in changes:
+                if change.kind == "desired":
+                    for gateway in await asyncio.to_thread(self._gateways, change.id):
+                        await self._send_desired(gateway)
+                elif change.kind == "resync":
+                    await self._send_all_desired()
+
+    async def _send_all_desired(self) -> None:
+        for gateway in await asyncio.to_thread(self._gateways):
+            await self._send_desired(gateway)
+
+    async def _send_desired(self, gateway: Gateway) -> None:
+        if gateway.desired_version > 0:
+            await self.send(gateway.id, "down/desired", desired.message(gateway), retain=True)
+
+    def _gateways(self, gateway_id: str | None = None) -> list[Gateway]:
+        with self._context.database.read() as session:
+            return [gateway for gateway in service.listed(session) if gateway_id in (None, gateway.id)]
+
+
+def _shared(settings: ServerSettings, channel: str) -> str:
+    filter_ = f"sunwell/v1/+/{channel}"
+    return f"{GROUP}/{filter_}" if settings.mqtt_protocol == "5" else filter_
+
+
+@asynccontextmanager
+async def _client(settings: ServerSettings, name: str) -> AsyncIterator[aiomqtt.Client]:
+    v5 = settings.mqtt_protocol == "5"
+    properties = None
+    if v5:
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call] # the library's
+        properties.ReceiveMaximum = RECEIVE_MAXIMUM
+    tls = aiomqtt.TLSParameters(ca_certs=str(settings.mqtt_ca_file)) if settings.mqtt_ca_file else None
+    async with aiomqtt.Client(
+        settings.mqtt_host,
+        settings.mqtt_port,
+        identifier=f"server-{name}-{uuid4().hex[:12]}",
+        username=settings.mqtt_user,
+        password=read_secret(settings.mqtt_password_file),
+        protocol=aiomqtt.ProtocolVersion.V5 if v5 else aiomqtt.ProtocolVersion.V311,
+        clean_session=None if v5 else True,
+        properties=properties,
+        max_queued_incoming_messages=QUEUE,
+        tls_params=tls,
+        timeout=10,
+    ) as client:
+        yield client

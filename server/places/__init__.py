@@ -1,0 +1,1 @@
+"""Areas, residents, wells and positions: where things are and who lives there."""

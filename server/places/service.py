@@ -1,0 +1,80 @@
+"""Writing and reading places. Putting the same thing twice changes nothing the second time."""
+
+from datetime import datetime
+from typing import Any, TypeVar
+
+from pydantic import BaseModel
+from sqlalchemy.orm import Session
+
+from server.db.base import Base
+from server.db.models import Area, Gateway, Position, Resident, Well
+from server.errors import InvalidError, NotFoundError
+from server.places.schemas import AreaIn, GatewayIn, PositionIn, ResidentIn, WellIn, check_id
+
+M = TypeVar("M", bound=Base)
+
+
+def put_area(session: Session, area_id: str, area: AreaIn) -> Area:
+    """Creates or corrects an area."""
+    _require(session, Area, area.parent_id, "parent_id")
+    return _put(session, Area, area_id, area)
+
+
+def put_resident(session: Session, resident_id: str, resident: ResidentIn) -> Resident:
+    """Creates or corrects a resident."""
+    _require(session, Area, resident.area_id, "area_id")
+    return _put(session, Resident, resident_id, resident)
+
+
+def put_well(session: Session, well_id: str, well: WellIn) -> Well:
+    """Creates or corrects a well."""
+    _require(session, Area, well.area_id, "area_id")
+    return _put(session, Well, well_id, well)
+
+
+def put_position(session: Session, position_id: str, position: PositionIn, *, now: datetime) -> Position:
+    """Creates or corrects a position."""
+    if position.resident_id is not None and position.well_id is not None:
+        raise InvalidError("a position belongs to a resident or to a well, not to both", where="well_id")
+    _require(session, Area, position.area_id, "area_id")
+    _require(session, Resident, position.resident_id, "resident_id")
+    _require(session, Well, position.well_id, "well_id")
+    return _put(session, Position, position_id, position, created_at=now)
+
+
+def put_gateway(session: Session, gateway_id: str, gateway: GatewayIn, *, now: datetime) -> Gateway:
+    """Creates or corrects a gateway. Its broker credential is made apart from this."""
+    _require(session, Area, gateway.area_id, "area_id")
+    return _put(session, Gateway, gateway_id, gateway, created_at=now)
+
+
+def found(session: Session, model: type[M], key: str) -> M:
+    """The row. Raises NotFoundError."""
+    row = session.get(model, key)
+    if row is None:
+        raise NotFoundError(f"there is no {model.__tablename__.removesuffix('s')} {key!r}")
+    return row
+
+
+def _put(session: Session, model: type[M], key: str, written: BaseModel, **only_new: Any) -> M:
+    try:
+        check_id(key)
+    except ValueError as error:
+        raise InvalidError(f"id {key!r}: {error}", where="id") from error
+    row = session.get(model, key)
+    if row is None:
+        row = model(id=key, **written.model_dump(), **only_new)
+        session.add(row)
+    else:
+        for name, value in written.model_dump().items():
+            setattr(row, name, value)
+    session.flush()
+    return row
+
+
+def _require(session: Session, model: type[Base], key: str | None, where: str) -> None:
+    if key is not None and session.get(model, key) is None:
+        raise InvalidError(
+            f"{where}: there is no {model.__tablename__.removesuffix('s')} {key!r}: create it first",
+            where=where,
+        )

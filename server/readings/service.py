@@ -1,0 +1,50 @@
+"""Questions that pages and the API ask of the time-series store."""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+from firmware_profiles import Catalogue
+from server.errors import InvalidError
+from server.timeseries.store import Bucket, LatestValue, TimeSeriesStore
+
+LATEST_WITHIN: Final = timedelta(days=30)
+MAXIMUM_BUCKETS: Final = 2_000
+MINIMUM_WIDTH_MS: Final = 1_000
+
+
+def fields_by_family(catalogue: Catalogue) -> Mapping[str, frozenset[str]]:
+    """All points that the profiles of each family have."""
+    fields: dict[str, frozenset[str]] = {}
+    for profile in catalogue.values():
+        fields[profile.family] = fields.get(profile.family, frozenset()) | frozenset(profile.points)
+    return fields
+
+
+async def latest(
+    store: TimeSeriesStore, catalogue: Catalogue, *, now: datetime
+) -> dict[str, list[LatestValue]]:
+    """By position: the newest value of each point, by device time."""
+    return await store.latest(fields_by_family(catalogue), since=now - LATEST_WITHIN)
+
+
+async def series(
+    store: TimeSeriesStore,
+    *,
+    family: str,
+    position: str,
+    point: str,
+    start: datetime,
+    end: datetime,
+    buckets: int = 300,
+) -> list[Bucket]:
+    """A point's course in at most about `buckets` steps. Raises InvalidError for a senseless span."""
+    if end <= start:
+        raise InvalidError("end must come after start", where="end")
+    if not 1 <= buckets <= MAXIMUM_BUCKETS:
+        raise InvalidError(f"buckets must be 1 to {MAXIMUM_BUCKETS}", where="buckets")
+    span_ms = (end - start).total_seconds() * 1000
+    width = max(MINIMUM_WIDTH_MS, round(span_ms / buckets))
+    return await store.series(
+        family=family, position=position, field=point, start=start, end=end, width_ms=width
+    )

@@ -1,0 +1,64 @@
+"""The server's settings: one frozen value, built in the command line, handed down. Secrets are files."""
+
+import secrets
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ServerSettings(BaseSettings):
+    """Read from the environment (`SUNWELL_SERVER_…`). A `…_file` holds one secret on its first line."""
+
+    model_config = SettingsConfigDict(env_prefix="SUNWELL_SERVER_", frozen=True, extra="forbid")
+
+    data: Path = Field(default=Path("data"), description="Folder of the embedded parts' files")
+    database_url: str = Field(default="", description="SQLAlchemy URL; empty: SQLite in the data folder")
+    database_password_file: Path | None = Field(default=None, description="Password of the database user")
+    timeseries: str = Field(
+        default="", description="sqlite:///FILE or influxdb+http://HOST:PORT/BUCKET; empty: SQLite"
+    )
+    influx_org: str = Field(default="sunwell", description="InfluxDB organisation")
+    influx_token_file: Path | None = Field(default=None, description="InfluxDB token")
+    mqtt_host: str = Field(default="127.0.0.1", description="Broker that the gateways speak to")
+    mqtt_port: int = Field(default=1883, description="Its port")
+    mqtt_user: str | None = Field(default=None, description="The server's user there")
+    mqtt_password_file: Path | None = Field(default=None, description="… and password")
+    mqtt_ca_file: Path | None = Field(
+        default=None, description="CA of the broker's certificate: turns TLS on"
+    )
+    mqtt_protocol: Literal["5", "3.1.1"] = Field(
+        default="5", description="3.1.1 is for the embedded broker only"
+    )
+    http_host: str = Field(default="127.0.0.1", description="Address that the pages and the API listen on")
+    http_port: int = Field(default=8000, description="Its port; 0 takes a free one")
+    https_only: bool = Field(default=False, description="Cookies only over HTTPS (behind a TLS proxy)")
+    gateway_grace_s: float = Field(
+        default=60.0, description="A gateway silent for this long is a fault; also the grace after a start"
+    )
+    profiles: Path | None = Field(default=None, description="Folder of further profiles of your own")
+
+    @property
+    def effective_database_url(self) -> str:
+        """The database URL, with the embedded default filled in."""
+        return self.database_url or f"sqlite:///{self.data / 'sunwell.db'}"
+
+    @property
+    def effective_timeseries(self) -> str:
+        """The time-series URL, with the embedded default filled in."""
+        return self.timeseries or f"sqlite:///{self.data / 'readings.db'}"
+
+
+def read_secret(file: Path | None) -> str | None:
+    """The first line of a secret's file. Raises OSError where it cannot be read."""
+    return None if file is None else file.read_text(encoding="utf-8").splitlines()[0].strip()
+
+
+def make_secret(file: Path) -> str:
+    """The secret in `file`; made, and readable by its owner only, where there is none."""
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_urlsafe(32) + "\n", encoding="utf-8")
+    return read_secret(file) or ""

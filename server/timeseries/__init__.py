@@ -1,0 +1,1 @@
+"""Readings over time: one interface, two stores. InfluxDB in production, SQLite embedded."""

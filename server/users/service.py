@@ -1,0 +1,83 @@
+"""People: log-in and log-out, adding, listing those who can take a task."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from pwdlib import PasswordHash
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from server.db.models import User
+from server.errors import ConflictError, InvalidError, NotLoggedInError, TooManyError
+from server.users import sessions
+from server.users.roles import RIGHTS, TASK_KINDS, Right, Role
+from server.users.throttle import Throttle
+
+MINIMUM_PASSWORD: Final = 8
+_hasher = PasswordHash.recommended()
+_DUMMY_HASH: Final = _hasher.hash("nobody has this password")
+"""Verified where there is no such login, so that the answer takes as long and tells nothing."""
+
+
+def log_in(
+    session: Session, throttle: Throttle, *, login: str, password: str, client: str, now: datetime
+) -> str:
+    """A new log-in; returns the cookie's value. Raises TooManyError (wait), NotLoggedInError (wrong)."""
+    keys = (f"login {login}", f"client {client}")
+    waits = max(throttle.wait(key, now=now) for key in keys)
+    if waits:
+        raise TooManyError(f"too many wrong passwords: wait {waits.seconds + 1} s", wait_s=waits.seconds + 1)
+    user = session.scalar(select(User).where(User.login == login))
+    right = _hasher.verify(password, user.password_hash if user else _DUMMY_HASH)
+    if user is None or not right or user.disabled_at is not None:
+        for key in keys:
+            throttle.failed(key, now=now)
+        raise NotLoggedInError("login or password is wrong")
+    throttle.succeeded(keys[0])
+    return sessions.begin(session, user, now=now)
+
+
+def add(
+    session: Session, *, login: str, name: str, role: Role, password: str, language: str = "zh", now: datetime
+) -> User:
+    """A new person. Raises ConflictError (login taken) or InvalidError (password too short)."""
+    if len(password) < MINIMUM_PASSWORD:
+        raise InvalidError(f"the password has {len(password)} characters: at least {MINIMUM_PASSWORD}")
+    if session.scalar(select(User).where(User.login == login)) is not None:
+        raise ConflictError(f"the login {login!r} is taken: choose another")
+    user = User(
+        login=login,
+        name=name,
+        role=role,
+        password_hash=_hasher.hash(password),
+        language=language,
+        created_at=now,
+    )
+    session.add(user)
+    session.flush()
+    return user
+
+
+def by_login(session: Session, login: str) -> User | None:
+    """The person with this login."""
+    return session.scalar(select(User).where(User.login == login))
+
+
+def set_language(session: Session, *, user_id: int, language: str) -> None:
+    """The language in which this person sees the pages ("zh" or "en"). Raises InvalidError."""
+    if language not in ("zh", "en"):
+        raise InvalidError(f"there is no language {language!r}: zh or en")
+    session.get_one(User, user_id).language = language
+
+
+def list_all(session: Session) -> Sequence[User]:
+    """Everybody, by login."""
+    return session.scalars(select(User).order_by(User.login)).all()
+
+
+def list_assignable(session: Session, kind: str) -> list[User]:
+    """Who can be given a task of this kind."""
+    roles = {role for role in Role if kind in TASK_KINDS[role] and Right.WORK_TASKS in RIGHTS[role]}
+    query = select(User).where(User.role.in_(roles), User.disabled_at.is_(None)).order_by(User.name)
+    return list(session.scalars(query))

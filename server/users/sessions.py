@@ -1,0 +1,76 @@
+"""Log-ins of people and tokens of programs: random secrets, of which only the SHA-256 is kept."""
+
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from server.db.models import ApiToken, User, WebSession
+from server.errors import NotLoggedInError
+from server.users.roles import Role
+from server.users.viewer import Viewer
+
+COOKIE: Final = "sunwell_session"
+SESSION_LIFE: Final = timedelta(hours=12)
+"""A shift and a half: nobody is logged out in the middle of one, and a lost telephone is out the next day."""
+
+
+def begin(session: Session, user: User, *, now: datetime) -> str:
+    """A new log-in of `user`; returns the cookie's value."""
+    token = secrets.token_urlsafe(32)
+    session.execute(delete(WebSession).where(WebSession.expires_at < now))
+    session.add(
+        WebSession(token_hash=_hash(token), user_id=user.id, created_at=now, expires_at=now + SESSION_LIFE)
+    )
+    return token
+
+
+def end(session: Session, token: str) -> None:
+    """Ends a log-in."""
+    session.execute(delete(WebSession).where(WebSession.token_hash == _hash(token)))
+
+
+def viewer_of_cookie(session: Session, token: str, *, now: datetime) -> Viewer:
+    """Who is logged in with this cookie. Raises NotLoggedInError."""
+    query = (
+        select(User)
+        .join(WebSession, WebSession.user_id == User.id)
+        .where(WebSession.token_hash == _hash(token), WebSession.expires_at > now)
+    )
+    return _viewer(session.scalar(query), "the log-in is over: log in again")
+
+
+def viewer_of_token(session: Session, token: str, *, now: datetime) -> Viewer:
+    """Whom this API token acts as. Raises NotLoggedInError."""
+    query = (
+        select(User)
+        .join(ApiToken, ApiToken.user_id == User.id)
+        .where(
+            ApiToken.token_hash == _hash(token),
+            ApiToken.revoked_at.is_(None),
+            (ApiToken.expires_at.is_(None)) | (ApiToken.expires_at > now),
+        )
+    )
+    return _viewer(session.scalar(query), "this API token is not valid: make a new one")
+
+
+def new_token(session: Session, user: User, *, name: str, expires_at: datetime | None, now: datetime) -> str:
+    """A new API token acting as `user`. It is shown this once."""
+    token = "sw_" + secrets.token_urlsafe(32)
+    session.add(
+        ApiToken(token_hash=_hash(token), name=name, user_id=user.id, created_at=now, expires_at=expires_at)
+    )
+    return token
+
+
+def _viewer(user: User | None, otherwise: str) -> Viewer:
+    if user is None or user.disabled_at is not None:
+        raise NotLoggedInError(otherwise)
+    return Viewer(user_id=user.id, name=user.name, role=Role(user.role), language=user.language)
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
