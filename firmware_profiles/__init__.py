@@ -1,0 +1,46 @@
+"""What a device model is, as data, and the pure decoder from its payloads to points."""
+
+from firmware_profiles.decode import (
+    Decoded,
+    ExplainedSample,
+    Explanation,
+    FieldStep,
+    MessagePayload,
+    Payload,
+    Refusal,
+    RefusalReason,
+    RegisterPayload,
+    Sample,
+    decode,
+    explain,
+)
+from firmware_profiles.load import Catalogue, load_catalogue, parse_profile, read_profile
+from firmware_profiles.problems import Problem, ProfileErrors
+from firmware_profiles.rules import RuleTemplate
+from firmware_profiles.schema import Parameter, Point, Profile, RegisterRead
+
+__all__ = [
+    "Catalogue",
+    "Decoded",
+    "ExplainedSample",
+    "Explanation",
+    "FieldStep",
+    "MessagePayload",
+    "Parameter",
+    "Payload",
+    "Point",
+    "Problem",
+    "Profile",
+    "ProfileErrors",
+    "Refusal",
+    "RefusalReason",
+    "RegisterPayload",
+    "RegisterRead",
+    "RuleTemplate",
+    "Sample",
+    "decode",
+    "explain",
+    "load_catalogue",
+    "parse_profile",
+    "read_profile",
+]

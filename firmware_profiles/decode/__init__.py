@@ -1,0 +1,102 @@
+"""The decoder: bytes, JSON or registers and a profile in, points out. Pure; raises nothing but Refusal."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from firmware_profiles.decode import fixed, flags, json_document, registers, tlv
+from firmware_profiles.decode.model import (
+    MAXIMUM_PAYLOAD_BYTES,
+    Decoded,
+    MessagePayload,
+    Payload,
+    RawRead,
+    Refusal,
+    RefusalReason,
+    RegisterPayload,
+    Sample,
+)
+from firmware_profiles.decode.points import FieldStep, assemble
+from firmware_profiles.layouts import FixedLayout, JsonLayout, RegistersLayout, TlvLayout
+from firmware_profiles.schema import Profile
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedSample:
+    """One sample and the fields of which it was made, in the order in which they were computed."""
+
+    fields: tuple[FieldStep, ...]
+    sample: Sample
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """How a payload was read. `layout` names the frame or items; `refusal` says why there is nothing."""
+
+    layout: str
+    samples: tuple[ExplainedSample, ...]
+    notes: tuple[str, ...] = ()
+    refusal: Refusal | None = None
+
+
+def decode(profile: Profile, payload: Payload, *, parameters: Mapping[str, float] | None = None) -> Decoded:
+    """What the payload says. `parameters` are the unit's own, over the profile's defaults.
+
+    Raises Refusal, and nothing else, when the payload can't be read at all.
+    """
+    raw = _read(profile, payload)
+    values = profile.parameter_values(parameters)
+    return Decoded(tuple(assemble(profile, sample, values) for sample in raw.samples), tuple(raw.notes))
+
+
+def explain(
+    profile: Profile, payload: Payload, *, parameters: Mapping[str, float] | None = None
+) -> Explanation:
+    """The same as `decode`, with every step on the way; a refusal is part of the answer."""
+    try:
+        raw = _read(profile, payload)
+    except Refusal as refusal:
+        return Explanation(layout="", samples=(), refusal=refusal)
+    values = profile.parameter_values(parameters)
+    samples = []
+    for fields in raw.samples:
+        trace: list[FieldStep] = []
+        sample = assemble(profile, fields, values, trace)
+        samples.append(ExplainedSample(tuple(trace), sample))
+    return Explanation(layout=raw.layout, samples=tuple(samples), notes=tuple(raw.notes))
+
+
+def _read(profile: Profile, payload: Payload) -> RawRead:
+    layout = profile.decode
+    if isinstance(layout, RegistersLayout):
+        if not isinstance(payload, RegisterPayload):
+            raise Refusal(RefusalReason.WRONG_PAYLOAD, f"{profile.id} is read by registers, not by messages")
+        return registers.read(layout, payload)
+    if not isinstance(payload, MessagePayload):
+        raise Refusal(RefusalReason.WRONG_PAYLOAD, f"{profile.id} sends messages, it has no registers")
+    if not payload.body:
+        raise Refusal(RefusalReason.EMPTY, "the message is empty")
+    if len(payload.body) > MAXIMUM_PAYLOAD_BYTES:
+        raise Refusal(RefusalReason.TOO_LONG, f"{len(payload.body)} bytes, more than {MAXIMUM_PAYLOAD_BYTES}")
+    if isinstance(layout, JsonLayout):
+        return json_document.read(layout, payload)
+    if isinstance(layout, FixedLayout):
+        return fixed.read(layout, payload)
+    if isinstance(layout, TlvLayout):
+        return tlv.read(layout, payload)
+    return flags.read(layout, payload)
+
+
+__all__ = [
+    "Decoded",
+    "ExplainedSample",
+    "Explanation",
+    "FieldStep",
+    "MessagePayload",
+    "Payload",
+    "Refusal",
+    "RefusalReason",
+    "RegisterPayload",
+    "Sample",
+    "decode",
+    "explain",
+]

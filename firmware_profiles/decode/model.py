@@ -1,0 +1,101 @@
+"""What goes into the decoder and what comes out of it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import NamedTuple
+
+from firmware_profiles.layouts import Steps
+
+Value = float | int | bool | str
+Raw = float | int | bool | str | None
+"""A value as it stood in the payload; None where its bytes are no value of their type."""
+
+MAXIMUM_PAYLOAD_BYTES = 1_048_576
+"""Larger messages are refused unread: the largest known ones are face terminals' events with a picture."""
+
+
+class RefusalReason(StrEnum):
+    """Why a payload gives nothing at all."""
+
+    WRONG_PAYLOAD = "wrong_payload"  # registers for a message profile, or the other way round
+    EMPTY = "empty"
+    TOO_LONG = "too_long"
+    NOT_JSON = "not_json"
+    NOT_AN_OBJECT = "not_an_object"
+    UNKNOWN_PORT = "unknown_port"
+    UNKNOWN_LAYOUT = "unknown_layout"
+    TRUNCATED = "truncated"
+    NO_VALUES = "no_values"  # readable, but nothing in it is of this profile
+
+
+class Refusal(Exception):  # noqa: N818  # a refusal is an answer: the payload is to be kept and shown
+    """The payload can't be read with this profile. Carries a reason for counting and a message for people."""
+
+    def __init__(self, reason: RefusalReason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class MessagePayload:
+    """One message: its bytes, and its LoRaWAN port where it came with one."""
+
+    body: bytes
+    port: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterPayload:
+    """Registers (0 to 65535) or bits (0 or 1) by function code and address; a part of them is enough."""
+
+    values: Mapping[tuple[int, int], int]
+
+
+Payload = MessagePayload | RegisterPayload
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Values of one moment. `status` says by point why there is no value; `bad` names the points outside
+    their range. `time_ms` and `key` are the device's own, where it has them."""
+
+    points: Mapping[str, Value]
+    status: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    bad: frozenset[str] = frozenset()
+    time_ms: int | None = None
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """What a payload says: at least one sample. A sample without points says that the device is alive.
+    `notes` name parts of the payload that could not be read."""
+
+    samples: tuple[Sample, ...]
+    notes: tuple[str, ...] = ()
+
+
+class RawField(NamedTuple):
+    """A field as read: `at` is its place, a byte offset and length or the text of a path or address."""
+
+    name: str
+    raw: Raw
+    steps: Steps
+    at: str | tuple[int, int]
+
+
+class RawSample(NamedTuple):
+    """Fields that belong to one moment."""
+
+    fields: list[RawField]
+
+
+class RawRead(NamedTuple):
+    """What a layout found in a payload: `layout` names the frame, for people."""
+
+    samples: list[RawSample]
+    notes: list[str]
+    layout: str

@@ -1,0 +1,292 @@
+"""How bytes, JSON or registers are laid out: the decode kinds of the profile language, as data.
+
+A field whose name is a declared point writes that point. A name that begins with `_` stays inside the
+decoder: other fields take their scale from it, or it becomes the time or the key. The steps from raw value
+to point are always in the same order, see `Steps`.
+"""
+
+import re
+from functools import cached_property
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Discriminator, Field, Tag
+
+from firmware_profiles.values import Duration, Model, Number, Scalar, TableKey, as_tuple
+
+Kind = Literal[
+    "u8", "i8", "u16", "i16", "u24", "i24", "u32", "i32", "u64", "i64", "f32", "f64", "bcd16", "bcd32"
+]  # fmt: skip
+"""How a number is stored. `bcd`: one decimal digit in each half byte; with one over 9 it is no number."""
+
+Order = Literal["big", "little"]
+WordOrder = Literal["ABCD", "CDAB", "BADC", "DCBA", "AB", "BA"]
+"""Order of bytes within and between registers, as manuals write it; AB and BA are for single registers."""
+
+
+class ParameterFactor(Model):
+    """A number that belongs to the unit: what the installer measured, or its range from the type plate."""
+
+    parameter: str
+    times: Number = 1
+
+
+class FieldFactor(Model):
+    """A number that the device sends itself: another field, through `values` when that field is a code."""
+
+    field: str
+    values: dict[TableKey, Number] = Field(default_factory=dict)
+
+
+def _factor_tag(value: Any) -> str:
+    if isinstance(value, dict):
+        return "parameter" if "parameter" in value else "field"
+    return _FACTOR_TAGS.get(type(value), "number")
+
+
+_FACTOR_TAGS: dict[type, str] = {ParameterFactor: "parameter", FieldFactor: "field"}
+
+Factor = Annotated[
+    Annotated[Number, Tag("number")]
+    | Annotated[ParameterFactor, Tag("parameter")]
+    | Annotated[FieldFactor, Tag("field")],
+    Discriminator(_factor_tag),
+]
+
+
+class Span(Model):
+    """A straight line: raw value `raw[0]` stands for `value[0]`, `raw[1]` for `value[1]`."""
+
+    raw: Annotated[tuple[Number, Number], Field(strict=False)]
+    value: Annotated[tuple[Factor, Factor], Field(strict=False)]
+
+
+class Steps(Model):
+    """From raw value to value, always in this order; steps that are not given are left out.
+
+    1. `bits` cuts bits out of a whole number ("7:4", highest first, or one bit).
+    2. `absent` lists raw values that mean "nothing to say": the field is left out.
+    3. `sentinels` turns raw values into a status; such a value is never a number.
+    4. One of: `enum` (a table; `otherwise` for the values that it does not list), `one_hot` (a name by the
+       number of the only bit set), `invert` (a boolean turned round), or arithmetic:
+       `strip` units off text, then `span`, or × `scale` (all its factors) + `offset`, then `below`
+       (the factor minus the value: the level under a sensor mounted at that height).
+    """
+
+    bits: (
+        Annotated[str, Field(pattern=r"^\d{1,2}(:\d{1,2})?$")] | Annotated[int, Field(ge=0, le=63)] | None
+    ) = None
+    absent: Annotated[tuple[Scalar, ...], Field(strict=False)] = ()
+    sentinels: dict[TableKey, str] = Field(default_factory=dict)
+    enum: dict[str, Scalar] = Field(default_factory=dict)
+    otherwise: Scalar | None = None
+    one_hot: dict[TableKey, str] = Field(default_factory=dict)
+    invert: bool = False
+    strip: Annotated[tuple[str, ...], BeforeValidator(as_tuple), Field(strict=False)] = ()
+    span: Span | None = None
+    scale: Annotated[tuple[Factor, ...], BeforeValidator(as_tuple), Field(strict=False)] = ()
+    offset: Factor = 0
+    below: Factor | None = None
+
+    @cached_property
+    def table(self) -> dict[str, Scalar]:
+        """`enum` by the plain text of the raw value: 0x04 and 4 are the same key."""
+        return {_plain(key): value for key, value in self.enum.items()}
+
+
+def _plain(key: str) -> str:
+    return str(int(key, 16)) if re.fullmatch("0x[0-9a-fA-F]+", key) else key
+
+
+class ValueDerive(Steps):
+    """Another value computed from a field that has been read."""
+
+    kind: Literal["value"] = "value"
+    from_: Annotated[str, Field(alias="from")]
+
+
+class RouteDerive(Model):
+    """The value of `from` goes to the point that `by` names: one frame format for several alarms."""
+
+    kind: Literal["route"]
+    from_: Annotated[str, Field(alias="from")]
+    by: str
+    to: dict[str, str]
+
+
+class AnyOfDerive(Model):
+    """True while `from` is any of `values`, else false: a state out of a code."""
+
+    kind: Literal["any_of"]
+    from_: Annotated[str, Field(alias="from")]
+    values: Annotated[tuple[Scalar, ...], Field(strict=False, min_length=1)]
+
+
+def _derive_tag(value: Any) -> str:
+    kind = value.get("kind", "value") if isinstance(value, dict) else value.kind
+    return kind if kind in ("value", "route", "any_of") else "value"
+
+
+Derive = Annotated[
+    Annotated[ValueDerive, Tag("value")]
+    | Annotated[RouteDerive, Tag("route")]
+    | Annotated[AnyOfDerive, Tag("any_of")],
+    Discriminator(_derive_tag),
+]
+
+
+class TimeField(Model):
+    """The device's own time: the field that holds it and how it counts. `zone` is for text without one."""
+
+    field: str
+    unit: Literal["s", "ms", "iso"] = "s"
+    zone: Annotated[str, Field(pattern=r"^[+-]\d\d:\d\d$")] = "+00:00"
+
+
+class Layout(Model):
+    """What every decode kind has: derived values, the device's time, and the fields that name a message."""
+
+    derive: dict[str, Derive] = Field(default_factory=dict)
+    time: TimeField | None = None
+    key: Annotated[tuple[str, ...], BeforeValidator(as_tuple), Field(strict=False)] = ()
+
+
+class JsonField(Steps):
+    """A value in a JSON document. `path` is `a.b[0]`, or a list of keys and numbers where keys hold dots."""
+
+    path: str | Annotated[tuple[str | int, ...], Field(strict=False, min_length=1)]
+
+
+class JsonLayout(Layout):
+    """A JSON object. Empty text and null say nothing; text counts as a number where the point is one."""
+
+    kind: Literal["json"]
+    fields: Annotated[dict[str, JsonField], Field(min_length=1)]
+
+
+class ByteField(Steps):
+    """A value `at` a byte offset (in its frame, item or group)."""
+
+    at: Annotated[int, Field(ge=0)] = 0
+    type: Kind | Literal["text"] = "u8"
+    length: Annotated[int, Field(ge=1, le=64)] | None = None
+    order: Order | None = None
+
+
+class FrameMatch(Model):
+    """When a frame is this one. `bytes` maps an offset to the values that the byte may have."""
+
+    port: Annotated[tuple[int, ...], BeforeValidator(as_tuple), Field(strict=False)] = ()
+    length: Annotated[tuple[int, ...], BeforeValidator(as_tuple), Field(strict=False)] = ()
+    minimum: int = 0
+    bytes: dict[TableKey, Annotated[tuple[int, ...], BeforeValidator(as_tuple), Field(strict=False)]] = Field(
+        default_factory=dict
+    )
+
+
+class Records(Model):
+    """Equal records, one after the other from `at` to the end of the frame, each with its own time."""
+
+    at: int
+    length: Annotated[int, Field(ge=1)]
+    fields: Annotated[dict[str, ByteField], Field(min_length=1)]
+
+
+class Frame(Model):
+    """One frame format. Without fields it only says that the device is alive (versions, settings)."""
+
+    match: FrameMatch = FrameMatch()
+    fields: dict[str, ByteField] = Field(default_factory=dict)
+    records: Records | None = None
+
+
+class FixedLayout(Layout):
+    """Binary frames with fixed offsets, chosen by port, length and discriminator bytes; the first that
+    matches is taken."""
+
+    kind: Literal["fixed"]
+    order: Order = "big"
+    frames: Annotated[dict[str, Frame], Field(min_length=1)]
+
+
+class Item(Model):
+    """The value after one tag. `length` counts its bytes; `prefixed` when the next byte tells it.
+    `apart` items are samples of their own (history, with their own time)."""
+
+    length: Annotated[int, Field(ge=0)] | Literal["prefixed", "rest"]
+    fields: dict[str, ByteField] = Field(default_factory=dict)
+    apart: bool = False
+
+
+class TlvLayout(Layout):
+    """Tag and value pairs until the end of the frame. A tag is one or more bytes, written in hexadecimal.
+
+    With `length_first` a length byte (counting tag and value) comes before each tag. `start` bytes of header
+    are skipped. A value that comes twice in one frame begins a new sample: two alarms stay two.
+    """
+
+    kind: Literal["tlv"]
+    order: Order = "little"
+    ports: Annotated[tuple[int, ...], Field(strict=False)] = ()
+    start: Annotated[int, Field(ge=0)] = 0
+    length_first: bool = False
+    items: Annotated[
+        dict[Annotated[str, Field(pattern=r"^[0-9A-F]{2}( [0-9A-F]{2})*$")], Item], Field(min_length=1)
+    ]
+
+
+class Group(Model):
+    """The values that follow when one flag is set."""
+
+    length: Annotated[int, Field(ge=1)]
+    fields: dict[str, ByteField] = Field(default_factory=dict)
+
+
+class FlagsLayout(Layout):
+    """A bitmap of flags, then the groups whose flag is set, lowest bit first. `bytes` are discriminators."""
+
+    kind: Literal["flags"]
+    order: Order = "big"
+    ports: Annotated[tuple[int, ...], Field(strict=False)] = ()
+    bytes: dict[TableKey, Annotated[tuple[int, ...], BeforeValidator(as_tuple), Field(strict=False)]] = Field(
+        default_factory=dict
+    )
+    fields: dict[str, ByteField] = Field(default_factory=dict)
+    flags: ByteField
+    start: int
+    groups: Annotated[dict[TableKey, Group], Field(min_length=1)]
+
+
+class RegisterField(Steps):
+    """A value from `address` on. `byte` shifts its start within the registers, for records that ignore
+    their borders. Function codes 1 and 2 read single bits."""
+
+    address: Annotated[int, Field(ge=0, le=65535)]
+    byte: Annotated[int, Field(ge=0, le=249)] = 0
+    type: Kind = "u16"
+    fc: Literal[1, 2, 3, 4] | None = None
+    order: WordOrder | None = None
+
+
+class Read(Model):
+    """One request of the poller: values that belong together stand in one read. `fast` reads go first."""
+
+    address: Annotated[int, Field(ge=0, le=65535)]
+    count: Annotated[int, Field(ge=1, le=2000)]
+    every: Duration
+    fc: Literal[1, 2, 3, 4] | None = None
+    fast: bool = False
+
+
+class RegistersLayout(Layout):
+    """Modbus. Addresses are those of the protocol (40001 of a manual is address 0)."""
+
+    kind: Literal["registers"]
+    fc: Literal[1, 2, 3, 4] = 3
+    order: WordOrder = "ABCD"
+    reads: Annotated[tuple[Read, ...], Field(strict=False, min_length=1)]
+    fields: Annotated[dict[str, RegisterField], Field(min_length=1)]
+
+
+AnyLayout = Annotated[
+    JsonLayout | FixedLayout | TlvLayout | FlagsLayout | RegistersLayout, Field(discriminator="kind")
+]

@@ -1,0 +1,103 @@
+"""Reading profiles: from YAML files, every mistake named and placed, or from the document of a message."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path as FilePath
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from firmware_profiles.check import check
+from firmware_profiles.problems import Problem, ProfileErrors
+from firmware_profiles.schema import Profile
+from firmware_profiles.wording import describe, drop_tags
+from firmware_profiles.yaml12 import Parsed, parse
+
+MODELS: Final = FilePath(__file__).parent / "models"
+"""The profiles that come with the program."""
+
+
+class Catalogue(Mapping[str, Profile]):
+    """Profiles by id."""
+
+    def __init__(self, profiles: Mapping[str, Profile]) -> None:
+        self._profiles = dict(sorted(profiles.items()))
+
+    def __getitem__(self, key: str) -> Profile:
+        return self._profiles[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._profiles)
+
+    def __len__(self) -> int:
+        return len(self._profiles)
+
+
+def parse_profile(document: Mapping[str, Any], *, file: str = "profile") -> Profile:
+    """The profile that a document describes. Raises ProfileErrors with all that is wrong."""
+    parsed = Parsed()
+    parsed.document = dict(document)
+    profile, problems = _validate(parsed, file, placed=False)
+    if profile is None or problems:
+        raise ProfileErrors(problems)
+    return profile
+
+
+def read_profile(path: FilePath) -> tuple[Profile | None, tuple[Problem, ...]]:
+    """The profile of one file, and all that is wrong with it; the profile is None where it can't be used."""
+    file = path.as_posix()
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        return None, (Problem(file, (), f"cannot be read: {error}"),)
+    parsed = parse(text, file)
+    if parsed.document is None:
+        return None, tuple(parsed.problems)
+    profile, problems = _validate(parsed, file, placed=True)
+    if profile is not None and profile.id != path.stem:
+        line, column = parsed.mark(("id",))
+        problems.append(
+            Problem(
+                file,
+                ("id",),
+                f"must be the name of the file, {path.stem!r}, got {profile.id!r}",
+                line,
+                column,
+            )
+        )
+    problems = sorted([*parsed.problems, *problems], key=lambda item: (item.line or 0, item.column or 0))
+    return (None if problems else profile), tuple(problems)
+
+
+def load_catalogue(folder: FilePath | None = None) -> Catalogue:
+    """All profiles below a folder (the packaged ones by default). Raises ProfileErrors with all problems of
+    all files."""
+    profiles: dict[str, Profile] = {}
+    problems: list[Problem] = []
+    for path in sorted((folder or MODELS).rglob("*.yaml")):
+        profile, found = read_profile(path)
+        problems.extend(found)
+        if profile is None:
+            continue
+        if profile.id in profiles:
+            problems.append(Problem(path.as_posix(), ("id",), f"another file has {profile.id!r} too"))
+        profiles[profile.id] = profile
+    if problems:
+        raise ProfileErrors(problems)
+    return Catalogue(profiles)
+
+
+def _validate(parsed: Parsed, file: str, *, placed: bool) -> tuple[Profile | None, list[Problem]]:
+    def problem(path: tuple[str | int, ...], text: str, *, of_key: bool = False) -> Problem:
+        line, column = parsed.mark(path, of_key=of_key) if placed else (None, None)
+        return Problem(file, path, text, line, column)
+
+    try:
+        profile = Profile.model_validate(parsed.document)
+    except ValidationError as error:
+        problems = []
+        for detail in error.errors(include_url=False):
+            path = drop_tags(detail["loc"], parsed.document)
+            of_key = detail["type"] in ("extra_forbidden", "missing")
+            problems.append(problem(path, describe(detail, path, Profile), of_key=of_key))
+        return None, list(dict.fromkeys(problems))
+    return profile, [problem(path, text) for path, text in check(profile)]

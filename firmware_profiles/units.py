@@ -1,0 +1,48 @@
+"""Units of points, as UCUM codes (the case-sensitive form). Extend the list when a device needs another."""
+
+from typing import Literal
+
+Unit = Literal[
+    "1",  # a count or a ratio
+    "%",
+    "Cel",
+    "mm",
+    "cm",
+    "m",
+    "deg",
+    "V",
+    "mV",
+    "mA",
+    "Ohm",
+    "[ppm]",
+    "[ppb]",
+    "%[LEL]",
+    "bar",
+    "mbar",
+    "Pa",
+    "kPa",
+    "MPa",
+    "uS/cm",
+    "mS/cm",
+    "ug/m3",
+    "mg/L",
+    "[pH]",
+    "[NTU]",
+    "lx",
+    "dB",
+    "dB[mW]",
+    "L",
+    "m3",
+    "mL/min",
+    "ms",
+    "s",
+    "min",
+    "h",
+    "d",
+    "/min",
+    "km/h",
+    "m/s",
+    "cm/s",
+    "g",
+]
+"""A UCUM code. `%[LEL]` (percent of the lower explosive limit) and `[NTU]` have no code in UCUM itself."""
