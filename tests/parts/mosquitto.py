@@ -32,6 +32,7 @@ class Mosquitto:
     folder: Path
     process: Process
     host: str = "127.0.0.1"
+    tls_port: int | None = None
 
     def password_file(self, user: str) -> Path:
         """The file that holds the user's password."""
@@ -75,9 +76,26 @@ def render(folder: Path, port: int) -> str:
     return text
 
 
+def add_tls(folder: Path, certificate: Path, key: Path) -> int:
+    """Open the TLS listener of deploy/mosquitto/tls on a free port, which is returned."""
+    port = free_port()
+    (folder / "tls").mkdir()
+    for source, name in ((certificate, "server.crt"), (key, "server.key")):
+        (folder / "tls" / name).write_bytes(source.read_bytes())
+    text = (DEPLOY / "mosquitto" / "tls" / "tls.conf").read_text()
+    text = text.replace("listener 8883\n", f"listener {port} 127.0.0.1\n").replace(
+        "/mosquitto/config", str(folder)
+    )
+    (folder / "conf.d" / "tls.conf").write_text(text)
+    return port
+
+
 @contextmanager
-def running_mosquitto(users: Sequence[str] = USERS) -> Iterator[Mosquitto]:
-    """A Mosquitto with these users, all with random passwords. Raises PartMissingError."""
+def running_mosquitto(
+    users: Sequence[str] = USERS, *, certificate: Path | None = None, key: Path | None = None
+) -> Iterator[Mosquitto]:
+    """A Mosquitto with these users, all with random passwords; with its TLS listener, given a certificate
+    and its key. Raises PartMissingError."""
     program = find_program("mosquitto", package="mosquitto")
     account = ordinary_user("mosquitto")
     with private_folder("mosquitto", owner=account) as folder:
@@ -92,6 +110,7 @@ def running_mosquitto(users: Sequence[str] = USERS) -> Iterator[Mosquitto]:
         if account is not None:
             users_file.chmod(0o644)
         (folder / "conf.d").mkdir()
+        tls_port = add_tls(folder, certificate, key) if certificate and key else None
         configuration = folder / "mosquitto.conf"
         configuration.write_text(render(folder, port))
         process = Process(
@@ -103,6 +122,6 @@ def running_mosquitto(users: Sequence[str] = USERS) -> Iterator[Mosquitto]:
         )
         process.start()
         try:
-            yield Mosquitto(port, passwords, folder, process)
+            yield Mosquitto(port, passwords, folder, process, tls_port=tls_port)
         finally:
             process.stop()
