@@ -1,0 +1,1 @@
+"""The commands of `sunwell`, a file each."""

@@ -1,0 +1,26 @@
+"""Running a part until it is told to stop."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+
+def until_stopped(part: Callable[[], AbstractAsyncContextManager[Any]]) -> None:
+    """Runs `part` in an event loop of its own until SIGINT or SIGTERM; then leaves it in order."""
+
+    async def run() -> None:
+        async with part():
+            await stop_signal()
+
+    asyncio.run(run())
+
+
+async def stop_signal() -> None:
+    """Waits for SIGINT or SIGTERM."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    await stop.wait()

@@ -1,0 +1,125 @@
+"""Both time-series stores answer the same questions alike."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from server.clock import to_ms
+from server.errors import StoreUnavailableError
+from server.timeseries.influx import InfluxStore, line
+from server.timeseries.sqlite import SqliteStore
+from server.timeseries.store import Bucket, LatestValue, Point, TimeSeriesStore, split
+
+T0 = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
+FAMILIES = {"well": {"level", "tilt", "state", "battery"}, "fall": {"state"}}
+
+
+def point(seconds: float, position: str = "w1", family: str = "well", **fields: float | str) -> Point:
+    """A reading some seconds after T0."""
+    return Point(
+        family=family,
+        area="area 1",
+        position=position,
+        device="d,1=x",
+        gateway="gw-1",
+        time_ms=to_ms(T0 + timedelta(seconds=seconds)),
+        fields=dict(fields),
+    )
+
+
+@pytest.fixture(params=["sqlite", "influx"])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[TimeSeriesStore]:
+    """An empty store of each kind."""
+    opened: TimeSeriesStore
+    if request.param == "sqlite":
+        opened = SqliteStore(tmp_path / "readings.db")
+    else:
+        bucket = request.getfixturevalue("influx_bucket")
+        opened = InfluxStore(url=bucket.url, bucket=bucket.name, org="sunwell", token=bucket.token)
+    yield opened
+    await opened.close()
+
+
+async def test_the_latest_value_is_the_newest_by_device_time_not_by_arrival(store: TimeSeriesStore) -> None:
+    await store.write([point(60, level=2.0)])
+    await store.write([point(0, level=1.0, tilt=5.0)])
+    assert await store.latest(FAMILIES, since=T0) == {
+        "w1": [
+            LatestValue("level", T0 + timedelta(seconds=60), 2.0),
+            LatestValue("tilt", T0, 5.0),
+        ]
+    }
+
+
+async def test_values_from_before_since_are_not_latest(store: TimeSeriesStore) -> None:
+    await store.write([point(-60, level=2.0), point(1, tilt=1.0)])
+    assert await store.latest(FAMILIES, since=T0) == {
+        "w1": [LatestValue("tilt", T0 + timedelta(seconds=1), 1.0)]
+    }
+
+
+async def test_texts_truth_values_and_statuses_come_back(store: TimeSeriesStore) -> None:
+    fields = split({"state": '跌倒 "x"\\', "battery": True}, {"level": "error"})
+    await store.write([point(0, **fields)])
+    assert await store.latest(FAMILIES, since=T0) == {
+        "w1": [
+            LatestValue("battery", T0, 1.0),
+            LatestValue("level", T0, "error", is_status=True),
+            LatestValue("state", T0, '跌倒 "x"\\'),
+        ]
+    }
+
+
+async def test_a_value_ends_a_status(store: TimeSeriesStore) -> None:
+    await store.write([point(0, **split({}, {"level": "error"})), point(5, level=3.0)])
+    (level,) = (await store.latest(FAMILIES, since=T0))["w1"]
+    assert level == LatestValue("level", T0 + timedelta(seconds=5), 3.0)
+
+
+async def test_a_series_comes_in_aligned_buckets(store: TimeSeriesStore) -> None:
+    await store.write([point(s, level=float(s)) for s in range(0, 30)])
+    await store.write([point(5, position="other", level=99.0)])
+    assert await store.series(
+        family="well", position="w1", field="level", start=T0, end=T0 + timedelta(seconds=25), width_ms=10_000
+    ) == [
+        Bucket(T0, 4.5, 0.0, 9.0, 10),
+        Bucket(T0 + timedelta(seconds=10), 14.5, 10.0, 19.0, 10),
+        Bucket(T0 + timedelta(seconds=20), 22.0, 20.0, 24.0, 5),
+    ]
+
+
+async def test_the_same_reading_written_twice_is_one(store: TimeSeriesStore) -> None:
+    for _ in range(2):
+        await store.write([point(0, level=1.0)])
+    (bucket,) = await store.series(
+        family="well", position="w1", field="level", start=T0, end=T0 + timedelta(seconds=9), width_ms=10_000
+    )
+    assert bucket.count == 1
+
+
+async def test_questions_about_nothing_get_nothing(store: TimeSeriesStore) -> None:
+    assert await store.latest(FAMILIES, since=T0) == {}
+    nothing = await store.series(
+        family="well", position="'; DROP", field='a"b', start=T0, end=T0 + timedelta(1), width_ms=1_000
+    )
+    assert nothing == []
+    await store.write([])
+    await store.check()
+
+
+async def test_an_absent_store_says_so(free_port: int) -> None:
+    store = InfluxStore(url=f"http://127.0.0.1:{free_port}", bucket="b", org="o", token="t")
+    with pytest.raises(StoreUnavailableError, match="does not answer"):
+        await store.write([point(0, level=1.0)])
+    with pytest.raises(StoreUnavailableError, match="does not answer"):
+        await store.check()
+    await store.close()
+
+
+def test_a_line_escapes_what_the_protocol_means() -> None:
+    assert (
+        line(point(0, **{"level": 1.5, "state.text": 'a"b\\c'}))
+        == 'well,area=area\\ 1,device=d\\,1\\=x,gateway=gw-1,position=w1 level=1.5,state.text="a\\"b\\\\c" 1772352000000'
+    )
