@@ -1,11 +1,9 @@
 """What all tests share: the real parts as fixtures, and a check that a test leaves nothing running."""
 
 import asyncio
-import os
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, AsyncExitStack, ExitStack
-from typing import NoReturn, TypeVar
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
 
 import pytest
 from playwright.async_api import Browser
@@ -14,10 +12,9 @@ from tests.parts.browser import running_browser
 from tests.parts.influx import Bucket, Influx, running_influx
 from tests.parts.mosquitto import Mosquitto, running_mosquitto
 from tests.parts.postgres import Postgres, running_postgres
+from tests.parts.presence import missing, part_or_skip
 from tests.parts.processes import PartMissingError
 from tests.parts.processes import free_port as a_free_port
-
-T = TypeVar("T")
 
 MARKS = {
     "mosquitto": "real",
@@ -41,39 +38,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(MARKS[name])
 
 
-def missing(error: PartMissingError) -> NoReturn:
-    """Fail in CI, where everything must run; skip elsewhere, saying what to install."""
-    if os.environ.get("CI") == "true":
-        pytest.fail(str(error), pytrace=False)
-    pytest.skip(str(error))
-
-
-def opened(part: Callable[[], AbstractContextManager[T]]) -> Iterator[T]:
-    """The part while its fixture lives."""
-    with ExitStack() as stack:
-        try:
-            value = stack.enter_context(part())
-        except PartMissingError as error:
-            missing(error)
-        yield value
-
-
 @pytest.fixture(scope="session")
 def mosquitto() -> Iterator[Mosquitto]:
     """A Mosquitto with the users of tests.parts.mosquitto.USERS. A test that kills it starts it again."""
-    yield from opened(running_mosquitto)
+    with part_or_skip(running_mosquitto) as part:
+        yield part
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
     """A PostgreSQL server."""
-    yield from opened(running_postgres)
+    with part_or_skip(running_postgres) as part:
+        yield part
 
 
 @pytest.fixture(scope="session")
 def influx() -> Iterator[Influx]:
     """An InfluxDB 1.6 that takes version 2's writes."""
-    yield from opened(running_influx)
+    with part_or_skip(running_influx) as part:
+        yield part
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import datetime
 import ipaddress
 import ssl
+from functools import partial
 from pathlib import Path
 
 import aiomqtt
@@ -13,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from tests.parts.mosquitto import running_mosquitto
-from tests.parts.processes import PartMissingError
+from tests.parts.presence import part_or_skip
 
 
 def self_signed(folder: Path) -> tuple[Path, Path]:
@@ -49,12 +50,7 @@ def self_signed(folder: Path) -> tuple[Path, Path]:
 @pytest.mark.real
 async def test_a_gateway_enters_over_tls_and_only_with_the_right_authority(tmp_path: Path) -> None:
     certificate, key = self_signed(tmp_path)
-    try:
-        context = running_mosquitto(["gw-1", "server"], certificate=certificate, key=key)
-        broker = context.__enter__()
-    except PartMissingError as error:
-        pytest.skip(str(error))
-    try:
+    with part_or_skip(partial(running_mosquitto, ["gw-1"], certificate=certificate, key=key)) as broker:
         assert broker.tls_port is not None
 
         def client(trust: ssl.SSLContext) -> aiomqtt.Client:
@@ -71,5 +67,3 @@ async def test_a_gateway_enters_over_tls_and_only_with_the_right_authority(tmp_p
         with pytest.raises(aiomqtt.MqttError):
             async with client(ssl.create_default_context()):
                 pass
-    finally:
-        context.__exit__(None, None, None)

@@ -12,7 +12,8 @@ import yaml
 
 from server.settings import ServerSettings
 from tests.parts.postgres import USER, Postgres
-from tests.parts.processes import DEPLOY, REPOSITORY, PartMissingError, find_program
+from tests.parts.presence import program_or_skip
+from tests.parts.processes import DEPLOY, REPOSITORY
 
 ALWAYS = {"mosquitto", "postgres", "influxdb", "grafana", "server"}
 SIMULATED = {"gateway", "simulators"}
@@ -27,12 +28,7 @@ def env_file(name: str) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def compose() -> dict[str, Any]:
     """docker-compose.yml as Debian's docker-compose understands it, with all profiles."""
-    try:
-        program = find_program("docker-compose", package="docker-compose")
-    except PartMissingError as error:
-        if os.environ.get("CI") == "true":
-            pytest.fail(str(error), pytrace=False)
-        pytest.skip(str(error))
+    program = program_or_skip("docker-compose", package="docker-compose")
     command = [program, "--profile", "simulators", "config"]
     run = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
@@ -142,7 +138,7 @@ def test_make_secrets_refuses_a_gateway_name_that_would_open_other_topics(checko
 
 
 def test_dashboards_can_read_only_what_is_granted(postgres: Postgres, tmp_path: Path) -> None:
-    psql = find_program("psql", package="postgresql")
+    psql = program_or_skip("psql", package="postgresql")
     database = postgres.create()
     secret = tmp_path / "grafana"
     secret.write_text("wall-password")

@@ -23,7 +23,11 @@ def test_postgres_is_durable_and_keeps_committed_rows_over_a_kill(postgres: Post
         connection.execute("CREATE TABLE press (n int)")
         connection.execute("INSERT INTO press VALUES (1)")
     assert shown == {"fsync": ("on",), "TimeZone": ("UTC",)}
-    postgres.kill()
+    with psycopg.connect(dsn(pg_url)) as unfinished:
+        unfinished.execute("INSERT INTO press VALUES (2)")
+        postgres.kill()
+        with pytest.raises(psycopg.OperationalError):
+            unfinished.commit()
     postgres.start()
     with psycopg.connect(dsn(pg_url)) as connection:
         assert connection.execute("SELECT n FROM press").fetchall() == [(1,)]
