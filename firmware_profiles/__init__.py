@@ -14,7 +14,9 @@ from firmware_profiles.decode import (
     decode,
     explain,
 )
+from firmware_profiles.examples import run_examples
 from firmware_profiles.load import Catalogue, load_catalogue, parse_profile, read_profile
+from firmware_profiles.payload_text import parse_payload
 from firmware_profiles.problems import Problem, ProfileErrors
 from firmware_profiles.rules import RuleTemplate
 from firmware_profiles.schema import Parameter, Point, Profile, RegisterRead
@@ -41,6 +43,8 @@ __all__ = [
     "decode",
     "explain",
     "load_catalogue",
+    "parse_payload",
     "parse_profile",
     "read_profile",
+    "run_examples",
 ]
