@@ -20,17 +20,17 @@ OTHERS_WORK = ("server/web/static/vendor/",)
 LONG_BY_NATURE = {"LICENSE", "requirements.lock", "CHANGELOG.md", "README.md", "DECISIONS.md"}
 SOURCE = {".py", ".html", ".css", ".js", ".yaml", ".yml", ".toml", ".sh", ".sql", ""}
 
-# Written in two halves, so that this file does not contain what it looks for.
+# Written as patterns that do not match themselves.
 HOSTS = [
-    "pypi.org",
-    "pythonhosted.org",
-    "npmjs.",
-    "crates.io",
-    "deb.debian.org",
-    "proxy.golang.org",
-    "maven.org",
+    r"pypi[.]org",
+    r"pythonhosted[.]",
+    r"npmjs[.]",
+    r"crates[.]io",
+    r"deb[.]debian",
+    r"proxy[.]golang",
+    r"maven[.]org",
 ]
-MACHINE_PATHS = [r"/work" r"/", r"(?<![\w.])/root" r"/", r"/home/[a-z]+" r"/", r"\.py" r"env\b"]
+MACHINE_PATHS = [r"/[w]ork/", r"(?<![\w.])/[r]oot/", r"/[h]ome/[a-z]+/", r"[.][p]yenv"]
 
 
 @cache
@@ -137,7 +137,7 @@ def test_every_module_says_what_it_is() -> None:
     assert not silent
 
 
-@pytest.mark.parametrize("pattern", [*map(re.escape, HOSTS), *MACHINE_PATHS])
+@pytest.mark.parametrize("pattern", [*HOSTS, *MACHINE_PATHS])
 def test_no_file_depends_on_one_machine_or_registry(pattern: str) -> None:
     found = [
         f"{name(path)}:{number}"
