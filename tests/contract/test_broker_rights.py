@@ -76,6 +76,8 @@ async def publish(sending: aiomqtt.Client, topic: str, payload: bytes, qos: int 
         # a gateway and the server reach one another
         ("server", SHARED, "gw-1", "sunwell/v1/gw-1/up/alarm", True),
         ("server", "sunwell/v1/+/up/#", "gw-1", "sunwell/v1/gw-1/up/data", True),
+        ("server", "$share/ingest/sunwell/v1/+/up/alarm", "gw-1", "sunwell/v1/gw-1/up/alarm", True),
+        ("server", "sunwell/v1/+/up/state", "gw-1", "sunwell/v1/gw-1/up/state", True),
         ("gw-1", "sunwell/v1/gw-1/down/#", "server", "sunwell/v1/gw-1/down/ack", True),
         # a gateway speaks and hears for itself only
         ("server", SHARED, "gw-1", "sunwell/v1/gw-2/up/alarm", False),
@@ -106,7 +108,9 @@ async def test_who_reaches_whom(
 
 
 @pytest.mark.parametrize("user", ["devices", "edge", "gw-1", "bridge"])
-@pytest.mark.parametrize("subscription", [SHARED, "$share/ingest/#", "sunwell/#", "#", "$SYS/#"])
+@pytest.mark.parametrize(
+    "subscription", [SHARED, "$share/ingest/sunwell/v1/+/up/alarm", "$share/x/#", "sunwell/#", "#"]
+)
 async def test_only_the_server_may_join_the_group_that_takes_alarms(
     mosquitto: Mosquitto, user: str, subscription: str
 ) -> None:

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import psycopg
 import pytest
 import yaml
 
+from gateway.settings import Broker, GatewaySettings
 from server.settings import ServerSettings
 from tests.parts.postgres import USER, Postgres
 from tests.parts.presence import program_or_skip
@@ -87,10 +89,35 @@ def test_the_server_reads_its_example_settings(monkeypatch: pytest.MonkeyPatch) 
     assert settings.effective_timeseries == "influxdb+http://influxdb:8086/sunwell"
 
 
-def test_the_gateways_name_is_its_user_at_the_broker() -> None:
-    settings = env_file("gateway")
-    assert settings["SUNWELL_GATEWAY_NAME"] == settings["SUNWELL_GATEWAY_UPLINK_USER"]
-    assert settings["SUNWELL_GATEWAY_NAME"].startswith("gw-")
+def test_the_gateway_reads_its_example_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in env_file("gateway").items():
+        monkeypatch.setenv(name, value)
+    settings = GatewaySettings.read()
+    assert settings.name == settings.uplink.user == settings.devices.user == "gw-street"
+    assert settings.uplink.host == settings.devices.host == "mosquitto"
+    assert settings.uplink.password_file == Path("/run/secrets/broker_gateway_password")
+    brokers = {
+        f"{broker}__{field.upper()}" for broker in ("UPLINK", "DEVICES") for field in Broker.model_fields
+    }
+    known = {name.upper() for name in GatewaySettings.model_fields} | brokers
+    assert {name.removeprefix("SUNWELL_GATEWAY_") for name in env_file("gateway")} <= known
+
+
+@pytest.mark.parametrize("service", ["server", "gateway", "simulators"])
+def test_compose_calls_the_command_line_as_it_is(compose: dict[str, Any], service: str) -> None:
+    command, *rest = compose["services"][service]["command"]
+    plain = {"PATH": "/usr/bin:/bin", "COLUMNS": "200", "TERM": "dumb", "NO_COLOR": "1"}
+    run = subprocess.run(
+        [sys.executable, "-m", "sunwell", command, "--help"],
+        cwd=REPOSITORY,
+        env=plain,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    assert "not installed" not in run.stdout
+    assert [word for word in rest if word.startswith("--") and word not in run.stdout] == []
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Mosquitto with the configuration, roles and users of deploy/mosquitto, on a free port."""
 
 import secrets
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -108,7 +109,7 @@ def running_mosquitto(
         script = REPOSITORY / "scripts" / "broker-users"
         subprocess.run([sys.executable, str(script), str(users_file), *pairs], check=True)
         if account is not None:
-            users_file.chmod(0o644)
+            shutil.chown(users_file, account)
         (folder / "conf.d").mkdir()
         tls_port = add_tls(folder, certificate, key) if certificate and key else None
         configuration = folder / "mosquitto.conf"
