@@ -16,11 +16,12 @@ Theory of operation. Every rule has a `Memory`. What a reading says about a cond
 
 Stale readings (the source did not answer) say nothing to anybody, and neither do points with a status.
 
-*Time.* A reading is judged by its own time, unless its clock is not trusted or runs more than
-`FUTURE_MS` ahead: then by its time of receipt, so that a wrong clock neither stops an alarm nor makes
-everything after it look old. `for_ms` runs on the readings' own times, and, when nothing more is heard, on
-the gateway's clock from the receipt of the reading that began it (`tick`). Silence is judged by receipt
-only, never before a device had `after_ms` since the rule was first given or this engine began.
+*Time.* A reading is judged by its own time, unless its clock is not trusted, runs more than `FUTURE_MS`
+ahead or stands still (another message, received `STILL_MS` later, with the same newest time): then by its
+time of receipt, so that a wrong clock neither stops an alarm nor makes everything after it look old.
+`for_ms` runs on the readings' own times, and, when nothing more is heard, on the gateway's clock from the
+receipt of the reading that began it (`tick`). Silence is judged by receipt only, never before a device had
+`after_ms` since the rule was first given or this engine began.
 
 *Threshold.* "Above" is strictly above. Until the breach is told, a number that is not beyond the limit
 starts `for_ms` again; once told, it is over only at `clear` or past it (the limit itself where there is no
@@ -65,6 +66,10 @@ FUTURE_MS: Final = 60_000
 """A device's clock may be this far ahead of ours before it is not believed: more than mains-fed meters
 drift between two settings, less than any zone or summer-time mistake."""
 
+STILL_MS: Final = 10_000
+"""Two messages of one second can be this far apart on their way; further, a clock that shows the same time
+for both does not run (or counts in minutes), and the second press must not be taken for an echo."""
+
 RuleKey = tuple[str, str]  # position, rule id
 
 
@@ -82,6 +87,7 @@ class Engine:
         self._due: list[tuple[int, RuleKey]] = []
         self._changed: set[RuleKey] = set()
         self._devices: dict[str, str] = {}
+        self._newest: dict[str, Reading] = {}
 
     def restore(self, saved: Iterable[Saved], seen: Iterable[Seen]) -> list[RuleKey]:
         """Take up what was stored; gives the rules whose stored state can't be read and begins afresh.
@@ -141,13 +147,14 @@ class Engine:
         """Judge one reading by the rules of its position."""
         outcomes: list[Outcome] = []
         identity = _identity(reading)
+        believed = self._believes(reading)
         for rule in self._by_position.get(reading.position, ()):
             key = (rule.position, rule.id)
             if identity is not None and identity in self._seen.get((key, reading.device), ()):
                 if isinstance(rule.when, Silence):
                     self._heard_ms[key] = now_ms
                 continue
-            news = self._judge(key, rule, reading, now_ms)
+            news = self._judge(rule, reading, now_ms, believed=believed)
             if news and identity is not None:
                 news = [replace(outcome, identity=identity) for outcome in news]
                 self._remember(key, reading.device, identity, now_ms)
@@ -196,17 +203,34 @@ class Engine:
         """All that is remembered, for a clean stop."""
         return [self._saved(key) for key in sorted(self._rules)]
 
-    def _judge(self, key: RuleKey, rule: Rule, reading: Reading, now_ms: int) -> list[Outcome]:
+    def _believes(self, reading: Reading) -> bool:
+        """Whether the reading's own time is worth judging by."""
+        if not reading.clock_trusted or reading.time_ms > reading.received_ms + FUTURE_MS:
+            return False
+        newest = self._newest.get(reading.device)
+        if newest is None or reading.time_ms > newest.time_ms:
+            self._newest[reading.device] = reading
+            return True
+        return (
+            reading.time_ms < newest.time_ms
+            or reading.time_source is not TimeSource.DEVICE
+            or None in {reading.key, newest.key}
+            or reading.key == newest.key
+            or reading.received_ms - newest.received_ms <= STILL_MS
+        )
+
+    def _judge(self, rule: Rule, reading: Reading, now_ms: int, *, believed: bool) -> list[Outcome]:
+        key = (rule.position, rule.id)
         if reading.quality is Quality.STALE:
             return []
         when = rule.when
         memory = self._memories[key]
         if isinstance(when, Silence):
-            return self._hear(key, rule, memory, reading, now_ms)
+            return self._hear(rule, memory, reading, now_ms)
         value = reading.points.get(when.point)
         if value is None or when.point in reading.status:
             return []
-        sample = _sample(reading, value)
+        sample = _sample(reading, value, believed=believed)
         if isinstance(when, Event):
             return self._press(key, rule, when, sample)
         return self._level(rule, when, sample, bad=reading.quality is Quality.BAD)
@@ -251,7 +275,8 @@ class Engine:
         self._changed.add(key)
         return _told(rule, News(self._new_breach(), sample, None))
 
-    def _hear(self, key: RuleKey, rule: Rule, memory: Memory, reading: Reading, now_ms: int) -> list[Outcome]:
+    def _hear(self, rule: Rule, memory: Memory, reading: Reading, now_ms: int) -> list[Outcome]:
+        key = (rule.position, rule.id)
         self._heard_ms[key] = now_ms
         memory.device = reading.device
         if memory.silent is None:
@@ -339,8 +364,7 @@ def _identity(reading: Reading) -> str | None:
     return f"{reading.device}\n{reading.key}{at}"
 
 
-def _sample(reading: Reading, value: Value) -> Sample:
-    believed = reading.clock_trusted and reading.time_ms <= reading.received_ms + FUTURE_MS
+def _sample(reading: Reading, value: Value, *, believed: bool) -> Sample:
     return Sample(
         at_ms=reading.time_ms if believed else reading.received_ms,
         received_ms=reading.received_ms,

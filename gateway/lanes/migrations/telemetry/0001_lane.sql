@@ -14,3 +14,5 @@ CREATE TABLE frame (
     message BLOB NOT NULL,
     UNIQUE (epoch, seq)
 );
+-- The quota is summed up at each start without reading the frames.
+CREATE INDEX frame_size ON frame (bytes);

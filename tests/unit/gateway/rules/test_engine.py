@@ -262,6 +262,25 @@ class TestClocks:
         assert (news.device_ms, news.clock_trusted) == (0, False)
         assert len(judge.open_breaches()) == 1
 
+    def test_a_clock_that_stands_still_swallows_neither_a_press_nor_a_fall(self) -> None:
+        judge = engine(rule(SOS), rule(FALL, "fall"))
+        assert len(hear(judge, said(0, {"sos": True}, key="1"))) == 1
+        assert len(hear(judge, said(0, {"sos": True}, key="2", received=5))) == 0
+        (news,) = hear(judge, said(0, {"sos": True}, key="3", received=30))
+        assert not news.clock_trusted
+        states = [("fall", "4", 40), ("empty", "5", 60), ("fall", "6", 80)]
+        told = [
+            one.event
+            for status, key, received in states
+            for one in hear(judge, said(0, {"status": status}, key=key, received=received))
+        ]
+        assert told == ["occurred", "cleared", "occurred"]
+
+    def test_a_message_heard_again_later_is_no_clock_that_stands_still(self) -> None:
+        judge = engine(rule(SOS))
+        assert len(hear(judge, said(0, {"sos": True}))) == 1
+        assert hear(judge, said(0, {"sos": True}, received=3600)) == []
+
     def test_a_clock_set_back_still_lets_an_alarm_through(self) -> None:
         judge = engine(rule(FALL))
         hear(judge, said(0, {"status": "empty"}))

@@ -1,0 +1,183 @@
+"""Keeps alarms: runs the alarm lane on a thread of its own and knows what is to be sent."""
+
+import asyncio
+import sqlite3
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from gateway import wire
+from gateway.core.window import ItemId
+from gateway.lanes.alarm import AlarmLane
+from gateway.lanes.files import LaneError
+from gateway.rules.memory import Saved
+from gateway.rules.outcomes import Outcome
+
+MAXIMUM_WAITING: Final = 2_000
+"""Messages held in memory for sending; the file holds the rest until these are through."""
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    outcomes: Sequence[Outcome]
+    saved: Sequence[Saved]
+    now_ms: int
+    done: asyncio.Future[None]
+
+
+class AlarmKeeper:
+    """Writes outcomes; what was written waits here until the server acknowledges it.
+
+    `wake` is called when there is something new to send, `trouble` with what is wrong with the disk.
+    """
+
+    def __init__(
+        self,
+        lane: AlarmLane,
+        thread: ThreadPoolExecutor,
+        *,
+        new_epoch: Callable[[], str],
+        wake: Callable[[], None],
+        trouble: Callable[[str], None],
+    ) -> None:
+        self._lane = lane
+        self._thread = thread
+        self._new_epoch = new_epoch
+        self._wake = wake
+        self._trouble = trouble
+        self._loop = asyncio.get_running_loop()
+        self._jobs: deque[_Job] = deque()
+        self._acknowledged: deque[tuple[str, list[int]]] = deque()
+        self._waiting: dict[ItemId, wire.AlarmMessage] = {}
+        self._more_on_disk = False
+        self._depth = 0
+
+    async def start(self) -> None:
+        """Take up what waited in the file."""
+        await self._run(self._reload)
+
+    async def keep(self, outcomes: Sequence[Outcome], saved: Sequence[Saved], now_ms: int) -> None:
+        """Return once the outcomes are durable. They are sent even if the caller is cancelled meanwhile."""
+        job = _Job(outcomes, saved, now_ms, self._loop.create_future())
+        self._jobs.append(job)
+        self._thread.submit(self._drain)
+        await asyncio.shield(job.done)
+
+    def acknowledge(self, epoch: str, seqs: Sequence[int]) -> None:
+        """The server has these."""
+        for seq in seqs:
+            if self._waiting.pop(("alarm", epoch, seq), None) is not None:
+                self._depth -= 1
+        self._acknowledged.append((epoch, list(seqs)))
+        self._thread.submit(self._drain)
+        if self._more_on_disk and not self._waiting:
+            self._thread.submit(self._reload)
+
+    def waiting(self) -> list[ItemId]:
+        """What is to be sent, oldest first."""
+        return list(self._waiting)
+
+    def payload(self, item: ItemId) -> bytes | None:
+        """The message as it is sent; None if it was acknowledged meanwhile."""
+        message = self._waiting.get(item)
+        return None if message is None else wire.encode(message)
+
+    def depth(self) -> tuple[int, int | None]:
+        """How many messages wait, and since when (UTC ms) the oldest."""
+        oldest = next(iter(self._waiting.values()), None)
+        return max(self._depth, len(self._waiting)), None if oldest is None else oldest.gateway_ms
+
+    async def close(self) -> None:
+        """Write what was acknowledged and close the file."""
+        await self._run(self._drain)
+        await self._run(self._lane.close)
+
+    async def _run(self, work: Callable[[], None]) -> None:
+        await self._loop.run_in_executor(self._thread, work)
+
+    # What follows runs on the lane's thread; it speaks to the event loop by call_soon_threadsafe only.
+
+    def _drain(self) -> None:
+        """Write all jobs that wait in one transaction; later calls then find nothing to do."""
+        jobs = [self._jobs.popleft() for _ in range(len(self._jobs))]
+        if jobs:
+            outcomes = [outcome for job in jobs for outcome in job.outcomes]
+            saved = [state for job in jobs for state in job.saved]
+            messages: list[wire.AlarmMessage] | None = None
+            try:
+                messages = self._write(outcomes, saved, jobs[0].now_ms)
+            finally:  # whatever happens, a driver must not wait for ever
+                self._loop.call_soon_threadsafe(self._written, messages, [job.done for job in jobs])
+        seqs: dict[str, list[int]] = {}
+        for _ in range(len(self._acknowledged)):
+            epoch, some = self._acknowledged.popleft()
+            seqs.setdefault(epoch, []).extend(some)
+        for epoch, all_seqs in seqs.items():
+            try:
+                self._lane.acknowledge(epoch, all_seqs)
+            except LaneError as error:  # they are sent again; the server knows them
+                self._say(str(error))
+
+    def _write(
+        self, outcomes: Sequence[Outcome], saved: Sequence[Saved], now_ms: int
+    ) -> list[wire.AlarmMessage]:
+        try:
+            return self._lane.write(outcomes, saved, now_ms)
+        except LaneError as error:
+            if not outcomes:
+                self._say(str(error))
+                return []
+            self._say(f"{error}; alarms are kept in memory only from now on")
+            rescue = AlarmLane.in_memory(trouble=str(error), new_epoch=self._new_epoch)
+            self._lane.close()
+            self._lane = rescue
+            return rescue.write(outcomes, saved, now_ms)
+
+    def _reload(self) -> None:
+        try:
+            messages = self._lane.pending(MAXIMUM_WAITING)
+            depth, _ = self._lane.depth()
+        except (sqlite3.Error, wire.WireError) as error:
+            self._say(f"alarm lane: cannot be read: {error}")
+            return
+        self._loop.call_soon_threadsafe(self._loaded, messages, depth)
+
+    def _say(self, text: str) -> None:
+        self._loop.call_soon_threadsafe(self._trouble, text)
+
+    # Back in the event loop.
+
+    def _written(self, messages: list[wire.AlarmMessage] | None, done: list[asyncio.Future[None]]) -> None:
+        if messages is None:
+            for future in done:
+                if not future.done():
+                    future.set_exception(LaneError("alarm lane: the alarm could not be kept"))
+            return
+        self._depth += len(messages)
+        for message in messages:
+            if self._more_on_disk or len(self._waiting) >= MAXIMUM_WAITING:
+                self._more_on_disk = True
+                break
+            self._waiting[("alarm", message.epoch, message.seq)] = message
+        for future in done:
+            if not future.done():
+                future.set_result(None)
+        if messages:
+            for message in messages:
+                _log.info(
+                    "alarm", change=message.event, rule=message.rule, device=message.device, seq=message.seq
+                )
+            self._wake()
+
+    def _loaded(self, messages: list[wire.AlarmMessage], depth: int) -> None:
+        self._depth = depth
+        self._more_on_disk = depth > len(messages)
+        for message in messages:
+            self._waiting.setdefault(("alarm", message.epoch, message.seq), message)
+        self._wake()

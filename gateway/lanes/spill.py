@@ -1,0 +1,137 @@
+"""The file behind the telemetry lane: frames that were not acknowledged promptly, up to a quota.
+
+Synchronous code: run it on one thread of its own. Each round of work is one transaction, on disk when it
+returns (`synchronous=FULL`): in WAL mode NORMAL would leave the loss at a power cut without a bound.
+"""
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, Self
+
+from gateway.lanes.files import open_or_set_aside
+from gateway.lanes.telemetry import BACKLOG_PAGE, Frame, FrameId, SpillPlan, SpillReport, TelemetryLane
+
+RESERVED_SEQS: Final = 1_000_000_000
+"""Sequence numbers reserved at each start: 30 years of one frame a second."""
+DISK_RESERVE_MB: Final = 32
+"""Free space that telemetry leaves to the alarms and the system."""
+SEQ_CEILING: Final = 2**53
+"""JSON readers in other languages count exactly up to here: 9 million starts."""
+
+
+class SpillFile:
+    """Frames on disk, oldest first. `trouble` says what was wrong with the file at the start."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, folder: Path, quota_mb: int, trouble: str | None
+    ) -> None:
+        self._connection = connection
+        self._folder = folder
+        self._quota_bytes = quota_mb * 1024 * 1024
+        self.trouble = trouble
+        self._depth, self._bytes = connection.execute(
+            "SELECT count(*), coalesce(sum(bytes), 0) FROM frame"
+        ).fetchone()
+        self._given = 0
+
+    @classmethod
+    def open(
+        cls, path: Path, *, now_ms: int, new_epoch: Callable[[], str], quota_mb: int
+    ) -> tuple[Self, TelemetryLane]:
+        """The file at `path` and the lane that goes on where it stopped; a broken file is set aside.
+
+        Raises LaneInUseError if another process has it.
+        """
+        connection, trouble = open_or_set_aside(path, "telemetry", now_ms)
+        file = cls(connection, path.parent, quota_mb, trouble)
+        row = connection.execute("SELECT epoch, reserved_seq, lost FROM lane").fetchone()
+        epoch, reserved, lost = row if row is not None else (new_epoch(), 0, 0)
+        if reserved + RESERVED_SEQS >= SEQ_CEILING:
+            epoch, reserved = new_epoch(), 0
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("DELETE FROM lane")
+        connection.execute("INSERT INTO lane VALUES (?, ?, ?)", (epoch, reserved + RESERVED_SEQS, lost))
+        connection.execute("COMMIT")
+        report = file._report((), 0)
+        lane = TelemetryLane(epoch=epoch, next_seq=reserved + 1, lost=lost)
+        lane.stored, lane.stored_oldest_ms = report.depth, report.oldest_ms
+        return file, lane
+
+    def apply(self, plan: SpillPlan) -> SpillReport:
+        """Do what the lane wants, whole or not at all; `trouble` is set if the disk refused."""
+        before = self._depth, self._bytes
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._forget(plan.forget)
+            self._store(plan.store)
+            dropped = self._drop_oldest()
+            self._connection.execute("UPDATE lane SET lost = ?", (plan.lost + dropped,))
+            self._connection.execute("COMMIT")
+            page = self._page() if plan.want_page else ()
+            return self._report(page, dropped)
+        except sqlite3.Error as error:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            self._depth, self._bytes = before
+            return SpillReport(depth=0, oldest_ms=None, trouble=f"telemetry lane: {error}")
+
+    def close(self) -> None:
+        """Close the file. What is in it stays."""
+        self._connection.close()
+
+    def _forget(self, ids: tuple[FrameId, ...]) -> None:
+        for name in ids:
+            row = self._connection.execute(
+                "DELETE FROM frame WHERE epoch = ? AND seq = ? RETURNING bytes", name
+            ).fetchone()
+            if row is not None:
+                self._depth -= 1
+                self._bytes -= row[0]
+
+    def _store(self, frames: tuple[Frame, ...]) -> None:
+        self._connection.executemany(
+            "INSERT INTO frame (epoch, seq, made_ms, readings, bytes, message) VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                (one.epoch, one.seq, one.made_ms, one.readings, len(one.payload), one.payload)
+                for one in frames
+            ],
+        )
+        self._depth += len(frames)
+        self._bytes += sum(len(one.payload) for one in frames)
+
+    def _drop_oldest(self) -> int:
+        """Make room: the readings that had to go."""
+        quota = self._quota_bytes
+        if shutil.disk_usage(self._folder).free < DISK_RESERVE_MB * 1024 * 1024:
+            quota = min(quota, self._bytes * 9 // 10)
+        dropped = 0
+        while self._bytes > quota:
+            row = self._connection.execute(
+                "DELETE FROM frame WHERE place = (SELECT min(place) FROM frame) RETURNING bytes, readings"
+            ).fetchone()
+            if row is None:
+                break
+            self._depth -= 1
+            self._bytes -= row[0]
+            dropped += row[1]
+        return dropped
+
+    def _page(self) -> tuple[Frame, ...]:
+        """The oldest frames that were not given yet; from the beginning again when there are no more."""
+        columns = "place, epoch, seq, made_ms, readings, message"
+        rows = self._connection.execute(
+            f"SELECT {columns} FROM frame WHERE place > ? ORDER BY place LIMIT ?",  # noqa: S608  # names from this file
+            (self._given, BACKLOG_PAGE),
+        ).fetchall()
+        self._given = rows[-1][0] if rows else 0
+        return tuple(
+            Frame(epoch=epoch, seq=seq, made_ms=made_ms, readings=readings, payload=message)
+            for _, epoch, seq, made_ms, readings, message in rows
+        )
+
+    def _report(self, page: tuple[Frame, ...], dropped: int) -> SpillReport:
+        row = self._connection.execute("SELECT made_ms FROM frame ORDER BY place LIMIT 1").fetchone()
+        oldest_ms = None if row is None else row[0]
+        return SpillReport(depth=self._depth, oldest_ms=oldest_ms, dropped_readings=dropped, page=page)
