@@ -59,7 +59,7 @@ class ModbusHost:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         assert self._server is not None
-        await self._server.shutdown()
+        await self._server.shutdown()  # type: ignore[no-untyped-call] # pymodbus has no type there
         self._server = None
         await asyncio.sleep(0)  # lets the transports close
 

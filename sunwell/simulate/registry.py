@@ -1,0 +1,112 @@
+"""What has to be registered for a street to be known: plain rows, shaped like the API's bodies."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+
+class _Row:
+    """A row. `body` is what the API takes, without the id, which is in the address."""
+
+    id: str
+
+    def body(self) -> dict[str, Any]:
+        """All fields but the id."""
+        fields: dict[str, Any] = asdict(self)  # type: ignore[call-overload] # every row is a dataclass
+        del fields["id"]
+        return fields
+
+
+@dataclass(frozen=True, kw_only=True)
+class AreaRow(_Row):
+    """An area; parents come before their children."""
+
+    id: str
+    kind: Literal["subdistrict", "community", "grid"]
+    name: str
+    parent_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GatewayRow(_Row):
+    """A gateway."""
+
+    id: str
+    area_id: str
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResidentRow(_Row):
+    """A resident and the home."""
+
+    id: str
+    area_id: str
+    name: str
+    address: str
+    born: int
+    access: str
+    phone: str
+    contact: str
+    notes: str
+    risk: Literal["normal", "high"]
+    latitude: float
+    longitude: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class WellRow(_Row):
+    """A well."""
+
+    id: str
+    area_id: str
+    name: str
+    address: str
+    owner: str
+    depth_m: float
+    latitude: float
+    longitude: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class PositionRow(_Row):
+    """The installed place of one device."""
+
+    id: str
+    area_id: str
+    name: str
+    resident_id: str | None = None
+    well_id: str | None = None
+    latitude: float
+    longitude: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceRow(_Row):
+    """A device at its position. `driver` follows from the profile and is no part of the body."""
+
+    id: str
+    gateway_id: str
+    position_id: str
+    profile: str
+    driver: Literal["mqtt", "modbus"]
+    address: Mapping[str, Any]
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    serial: str = ""
+
+    def body(self) -> dict[str, Any]:
+        fields = super().body()
+        del fields["driver"]
+        return fields
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registry:
+    """All rows of a street, in an order in which they can be registered one table after the other."""
+
+    areas: tuple[AreaRow, ...]
+    gateways: tuple[GatewayRow, ...]
+    residents: tuple[ResidentRow, ...]
+    wells: tuple[WellRow, ...]
+    positions: tuple[PositionRow, ...]
+    devices: tuple[DeviceRow, ...]
