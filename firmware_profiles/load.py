@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from firmware_profiles.check import check
 from firmware_profiles.problems import Problem, ProfileErrors
 from firmware_profiles.schema import Profile
-from firmware_profiles.wording import describe, drop_tags
+from firmware_profiles.wording import describe, drop_tags, is_echo, one_of
 from firmware_profiles.yaml12 import Parsed, parse
 
 MODELS: Final = FilePath(__file__).parent / "models"
@@ -94,10 +94,14 @@ def _validate(parsed: Parsed, file: str, *, placed: bool) -> tuple[Profile | Non
     try:
         profile = Profile.model_validate(parsed.document)
     except ValidationError as error:
-        problems = []
+        found: dict[tuple[str | int, ...], list[str]] = {}
+        keys: set[tuple[str | int, ...]] = set()
         for detail in error.errors(include_url=False):
+            if is_echo(detail):
+                continue
             path = drop_tags(detail["loc"], parsed.document)
-            of_key = detail["type"] in ("extra_forbidden", "missing")
-            problems.append(problem(path, describe(detail, path, Profile), of_key=of_key))
-        return None, list(dict.fromkeys(problems))
+            found.setdefault(path, []).append(describe(detail, path, Profile))
+            if detail["type"] in ("extra_forbidden", "missing"):
+                keys.add(path)
+        return None, [problem(path, one_of(texts), of_key=path in keys) for path, texts in found.items()]
     return profile, [problem(path, text) for path, text in check(profile)]

@@ -41,7 +41,7 @@ def path_text(path: Path) -> str:
 def meant(word: object, known: Iterable[str]) -> str:
     """`, did you mean 'x'` for the nearest known word; empty when none is near."""
     near = difflib.get_close_matches(str(word), list(known), n=1, cutoff=0.6)
-    return f", did you mean {near[0]!r}" if near else ""
+    return f", did you mean {near[0]!r}?" if near else ""
 
 
 def shown(value: object, length: int = 60) -> str:

@@ -10,6 +10,9 @@ from pydantic_core import ErrorDetails
 
 from firmware_profiles.problems import Path, meant, shown
 
+_MANY = 15
+"""More words than this are not listed; the nearest one is named."""
+
 
 def drop_tags(location: tuple[str | int, ...], document: Any) -> Path:
     """The path of a finding in the document: without the names of union members, which are no keys of it."""
@@ -28,6 +31,20 @@ def drop_tags(location: tuple[str | int, ...], document: Any) -> Path:
     return tuple(path)
 
 
+def is_echo(error: ErrorDetails) -> bool:
+    """Whether the finding only says that items were left out because they are wrong themselves."""
+    found = error["input"]
+    return error["type"] == "too_short" and isinstance(found, list | dict) and len(found) > 0
+
+
+def one_of(texts: list[str]) -> str:
+    """The findings on one value as one: the members of a union each say what they would take."""
+    if len(texts) == 1 or not all(text.startswith("must be ") and ", got " in text for text in texts):
+        return "; ".join(dict.fromkeys(texts))
+    wanted = dict.fromkeys(text.removeprefix("must be ").split(", got ")[0] for text in texts)
+    return f"must be {' or '.join(wanted)}, got {texts[-1].split(', got ', 1)[1]}"
+
+
 def describe(error: ErrorDetails, path: Path, root: type[BaseModel]) -> str:
     """What is wrong, what was found, and what may have been meant."""
     kind, found = error["type"], error["input"]
@@ -41,6 +58,8 @@ def describe(error: ErrorDetails, path: Path, root: type[BaseModel]) -> str:
         expected = str(context.get("expected") or context.get("expected_tags") or "")
         choices = re.findall(r"'([^']*)'", expected)
         given = context.get("tag", found)
+        if len(choices) > _MANY:
+            return f"is not known, got {shown(given)}{meant(given, choices)}"
         return f"must be one of {', '.join(choices) or expected}, got {shown(given)}{meant(given, choices)}"
     if kind == "union_tag_not_found":
         return "kind is missing"

@@ -18,6 +18,9 @@ _INT: Final = re.compile(r"[-+]?\d+|0x[0-9a-fA-F]+|0o[0-7]+", re.ASCII)
 _FLOAT: Final = re.compile(r"[-+]?(\.\d+|\d+(\.\d*)?)([eE][-+]?\d+)?", re.ASCII)
 
 
+_COLLECTIONS: Final = {"tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"}
+
+
 class Parsed:
     """A document, where each of its values (and keys, in `key_marks`) stands, and what is wrong so far."""
 
@@ -68,6 +71,11 @@ def _build(node: Node, path: Path, parsed: Parsed, file: str, seen: set[int]) ->
     if isinstance(node, ScalarNode):
         # Of a plain scalar the C parser says "" and the Python parser None.
         return scalar(node.value, plain=not node.style)
+    if node.tag not in _COLLECTIONS:
+        parsed.problems.append(
+            Problem(file, path, f"tags are not used in profiles, got {node.tag!r}", *_place(node))
+        )
+        return None
     seen.add(id(node))
     if isinstance(node, SequenceNode):
         return [_build(item, (*path, i), parsed, file, seen) for i, item in enumerate(node.value)]
