@@ -1,0 +1,40 @@
+"""How fresh a device's data are, judged by its profile's own rhythm. Pure."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from firmware_profiles import Profile
+
+_EVERY: Final = timedelta(hours=1)
+_SILENT: Final = timedelta(hours=25)
+"""For a profile without a rhythm: Zigbee2MQTT's own limit for devices that sleep."""
+_PATIENCE: Final = 1.5
+
+
+class Freshness(StrEnum):
+    """From best to worst."""
+
+    FRESH = "fresh"
+    STALE = "stale"  # later than its rhythm, not yet silent
+    SILENT = "silent"
+    NEVER = "never"
+
+
+def rhythm(profile: Profile | None) -> tuple[timedelta, timedelta]:
+    """How often the device speaks, and after what it counts as silent."""
+    if profile is None or profile.heartbeat is None:
+        return _EVERY, _SILENT
+    mode = profile.heartbeat.modes[profile.heartbeat.default]
+    return timedelta(milliseconds=mode.every), timedelta(milliseconds=mode.silent_after)
+
+
+def freshness(profile: Profile | None, last_at: datetime | None, *, now: datetime) -> Freshness:
+    """How fresh data of `last_at` are now."""
+    if last_at is None:
+        return Freshness.NEVER
+    every, silent_after = rhythm(profile)
+    age = now - last_at
+    if age > silent_after:
+        return Freshness.SILENT
+    return Freshness.STALE if age > every * _PATIENCE else Freshness.FRESH

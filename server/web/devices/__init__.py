@@ -1,0 +1,1 @@
+"""The list of devices, one device, and registering a new one."""

@@ -1,0 +1,156 @@
+"""`/devices`, `/devices/{id}`."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+from starlette.concurrency import run_in_threadpool
+
+from firmware_profiles.values import duration_text
+from server.clock import now
+from server.context import Context
+from server.dependencies import GetContext, GetViewer
+from server.devices import views
+from server.devices.freshness import Freshness
+from server.devices.views import DevicePage, DeviceView, Latest
+from server.errors import NotFoundError, StoreUnavailableError
+from server.readings import service as readings
+from server.users.roles import Right
+from server.users.viewer import Viewer
+from server.web.devices.register import router as register
+from server.web.rendering import is_fragment, language_of, render
+from server.web.tasks.chart import curve, lines_of
+
+router = APIRouter(include_in_schema=False)
+router.include_router(register)
+CHART_SPAN = timedelta(hours=24)
+FAMILIES = ("fall", "button", "well", "temperature")
+
+
+@router.get("/devices", name="devices:list")
+async def listed(
+    request: Request,
+    context: GetContext,
+    viewer: GetViewer,
+    q: str = "",
+    family: str = "",
+    state: str = "",
+    done: bool = False,
+) -> Response:
+    """The list, or (to the page's own script, every 5 s) just its rows."""
+    viewer.require(Right.VIEW_DEVICES)
+    latest, complete = await _latest(context)
+    everything = await run_in_threadpool(_listed, context, viewer, latest)
+    shown = filtered(everything, q=q, family=family, state=state)
+    return await run_in_threadpool(
+        render,
+        request,
+        "devices/_rows.html" if is_fragment(request) else "devices/list.html",
+        viewer,
+        here="devices:list",
+        devices=shown,
+        total=len(everything),
+        complete=complete,
+        asked={"q": q, "family": family, "state": state},
+        families=FAMILIES,
+        states=tuple(Freshness),
+        may_register=viewer.may(Right.REGISTER),
+        done=done,
+    )
+
+
+@router.get("/devices/{device_id}", name="devices:detail")
+async def detail(request: Request, device_id: str, context: GetContext, viewer: GetViewer) -> Response:
+    """One device."""
+    viewer.require(Right.VIEW_DEVICES)
+    latest, complete = await _latest(context)
+    page = await run_in_threadpool(_page, context, viewer, device_id, latest)
+    profile, view = page.profile, page.view
+    language = language_of(request, viewer)
+    lines = lines_of(profile, view.position_id, language) if profile and view else []
+    mode = profile.heartbeat.modes[profile.heartbeat.default] if profile and profile.heartbeat else None
+    return await run_in_threadpool(
+        render,
+        request,
+        "devices/_values.html" if is_fragment(request) else "devices/detail.html",
+        viewer,
+        here="devices:list",
+        page=page,
+        device=page.device,
+        profile=profile,
+        view=view,
+        lines=lines,
+        rules=profile.rule_templates() if profile else (),
+        complete=complete,
+        rhythm=(duration_text(mode.every), duration_text(mode.silent_after)) if mode else None,
+    )
+
+
+@router.get("/devices/{device_id}/chart.json", name="devices:chart")
+async def chart(
+    request: Request, device_id: str, point: str, context: GetContext, viewer: GetViewer
+) -> Response:
+    """One point of a device over the last day, ready to be drawn."""
+    viewer.require(Right.VIEW_DEVICES)
+    page = await run_in_threadpool(_page, context, viewer, device_id, {})
+    if page.profile is None or page.view is None:
+        raise NotFoundError(f"device {device_id!r} is nowhere now, or its profile is not known")
+    lines = lines_of(page.profile, page.view.position_id, language_of(request, viewer))
+    line = next((line for line in lines if line.point == point), None)
+    if line is None:
+        raise NotFoundError(f"the profile {page.profile.id} has no curve {point!r}")
+    end = now()
+    start = end - CHART_SPAN
+    return JSONResponse(
+        {
+            "start": start.timestamp() * 1000,
+            "end": end.timestamp() * 1000,
+            "marks": [],
+            "lines": [await curve(context, line, start=start, end=end)],
+        }
+    )
+
+
+def filtered(devices: Sequence[DeviceView], *, q: str, family: str, state: str) -> list[DeviceView]:
+    """The devices that hold every word of `q` somewhere in their texts. Pure."""
+    words = q.casefold().split()
+    return [
+        device
+        for device in devices
+        if (not family or device.family == family)
+        and (not state or device.freshness == state)
+        and all(word in _haystack(device) for word in words)
+    ]
+
+
+def _haystack(device: DeviceView) -> str:
+    texts = (
+        device.id,
+        device.position_id,
+        device.position,
+        device.place,
+        device.area,
+        device.model,
+        *device.names.values(),
+        device.gateway_id,
+        device.gateway,
+    )
+    return " ".join(texts).casefold()
+
+
+async def _latest(context: Context) -> tuple[Latest, bool]:
+    try:
+        return await readings.latest(context.store, context.catalogue, now=now()), True
+    except StoreUnavailableError:
+        return {}, False
+
+
+def _listed(context: Context, viewer: Viewer, latest: Latest) -> list[DeviceView]:
+    with context.database.read() as session:
+        return views.listed(session, viewer, catalogue=context.catalogue, latest=latest, now=now())
+
+
+def _page(context: Context, viewer: Viewer, device_id: str, latest: Latest) -> DevicePage:
+    with context.database.read() as session:
+        return views.page(session, viewer, device_id, catalogue=context.catalogue, latest=latest, now=now())

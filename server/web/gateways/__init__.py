@@ -1,0 +1,1 @@
+"""Gateways: what each says of itself."""

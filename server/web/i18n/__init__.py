@@ -1,0 +1,21 @@
+"""The words of the pages in both languages: plain tables, one lookup."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from server.web.i18n import en, zh
+
+TABLES: Final[Mapping[str, Mapping[str, str]]] = {"zh": zh.WORDS, "en": en.WORDS}
+DEFAULT: Final = "zh"
+
+
+def say(language: str, key: str, **values: object) -> str:
+    """The words of `key`, with `values` filled in. Raises KeyError for a key that no table has: a test goes
+    through every key that the pages use."""
+    words = TABLES[language][key]
+    return words.format(**values) if values else words
+
+
+def knows(key: str) -> bool:
+    """Whether there are words for `key`."""
+    return key in TABLES[DEFAULT]

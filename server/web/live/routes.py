@@ -1,0 +1,74 @@
+"""`/live/tasks`: cards of tasks as they change. `/live/changes`: that something changed, and what."""
+
+import json
+from collections.abc import Iterator
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+
+from server.db.database import Change
+from server.dependencies import GetContext, GetViewer
+from server.errors import NotFoundError
+from server.tasks import repository, views
+from server.users.roles import Right
+from server.web.live.stream import Event, EventStream
+from server.web.rendering import language_of, text
+from server.web.tasks.board import group, order
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/live/tasks", name="live:tasks")
+def tasks(
+    request: Request, context: GetContext, viewer: GetViewer, kind: Annotated[str, Query()] = ""
+) -> Response:
+    """Every change of a task that this person sees: its card, in their language and with their buttons."""
+    viewer.require(Right.VIEW_TASKS)
+    language = language_of(request, viewer)
+    app = request.app
+
+    def tell(change: Change) -> Iterator[Event]:
+        if change.kind != "task":
+            return
+        with context.database.read() as session:
+            try:
+                task = repository.seen_by(session, viewer, int(change.id))
+            except NotFoundError:
+                return
+            if kind and task.kind != kind:
+                return
+            (view,) = views.views(session, viewer, [task], context.texts)
+        card = text(
+            app,
+            "tasks/_card.html",
+            language,
+            viewer,
+            task=view,
+            what=change.what,
+            group=group(view),
+            order=order(view),
+            problem="",
+        )
+        yield "task", card
+
+    return EventStream(context.bus, tell)
+
+
+@router.get("/live/changes", name="live:changes")
+def changes(context: GetContext, viewer: GetViewer) -> Response:
+    """That a task, a gateway or the list of refused messages changed: {"kind", "id", "what"}."""
+    viewer.require(Right.VIEW_TASKS)
+
+    def tell(change: Change) -> Iterator[Event]:
+        if change.kind == "task":
+            with context.database.read() as session:
+                try:
+                    repository.seen_by(session, viewer, int(change.id))
+                except NotFoundError:
+                    return
+        elif change.kind not in ("gateway", "quarantine") or not viewer.may(Right.VIEW_DEVICES):
+            return
+        yield "change", json.dumps({"kind": change.kind, "id": change.id, "what": change.what})
+
+    return EventStream(context.bus, tell)

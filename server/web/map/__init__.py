@@ -1,0 +1,1 @@
+"""The map of the street, drawn without anybody else's tiles."""

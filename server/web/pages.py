@@ -1,0 +1,59 @@
+"""Putting the pages into a web application."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from fastapi import APIRouter, Depends, FastAPI
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from server.web import errors
+from server.web.csrf import same_origin
+from server.web.devices.routes import router as devices
+from server.web.gateways.routes import router as gateways
+from server.web.live.routes import router as live
+from server.web.login.routes import router as login
+from server.web.map.routes import router as street
+from server.web.navigation import ENTRIES, Entry
+from server.web.quarantine.routes import router as quarantine
+from server.web.rendering import STATIC, Pages, static_versions, templates
+from server.web.security import SecurityHeaders
+from server.web.tasks.routes import router as tasks
+
+ROUTERS: Final[tuple[APIRouter, ...]] = (login, tasks, live, street, devices, gateways, quarantine)
+
+
+def mount(
+    app: FastAPI, *, extra_navigation: Sequence[Entry] = (), extra_folders: Sequence[Path] = ()
+) -> None:
+    """Adds the pages, their static files, their error pages and their response headers. Call it after the
+    API's error handlers are in place: those keep answering for the API's paths."""
+    app.state.pages = Pages(templates(extra_folders), (*ENTRIES, *extra_navigation), static_versions())
+    for router in ROUTERS:
+        app.include_router(router, dependencies=[Depends(same_origin)])
+    app.mount("/static", _Static(directory=STATIC), name="static")
+    app.add_middleware(SecurityHeaders)
+    errors.install(app)
+
+
+def extend(app: FastAPI, *, navigation: Sequence[Entry] = (), folders: Sequence[Path] = ()) -> None:
+    """Adds entries to the navigation and template folders, after `mount`. Routes of such pages should depend
+    on `server.web.csrf.same_origin` and answer with `server.web.rendering.render`."""
+    pages: Pages = app.state.pages
+    app.state.pages = replace(
+        pages, environment=templates(folders), navigation=(*pages.navigation, *navigation)
+    )
+
+
+class _Static(StaticFiles):
+    """Files named with a version may be kept; all others are asked for again each time."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """One file."""
+        response = await super().get_response(path, scope)
+        versioned = b"v=" in scope.get("query_string", b"")
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if versioned else "no-cache"
+        return response

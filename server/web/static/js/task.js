@@ -1,0 +1,30 @@
+// One task: refreshed when somebody acts on it, with its chart and its place on the map.
+
+import "./base.js";
+import { chartAt } from "./chart.js";
+import { connect } from "./live.js";
+import { placeMap } from "./street.js";
+
+const CHART_EVERY_MS = 20000;
+const page = () => document.getElementById("task-page");
+
+function refresh() {
+  window.htmx.ajax("GET", page().dataset.self, { target: "#task-page", swap: "outerMorph" });
+}
+
+window.addEventListener("load", async () => {
+  const chart = document.getElementById("chart");
+  if (chart) {
+    const again = await chartAt(chart);
+    setInterval(() => document.hidden || again(), CHART_EVERY_MS);
+  }
+  const map = document.getElementById("map");
+  if (map) placeMap(map);
+  connect(page().dataset.live, {
+    change: (data) => {
+      const change = JSON.parse(data);
+      if (change.kind === "task" && change.id === page().dataset.id) refresh();
+    },
+    resync: refresh,
+  });
+});

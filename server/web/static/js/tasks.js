@@ -1,0 +1,108 @@
+// The live list: cards arrive rendered; this puts each in its place, rings, and tells screen readers.
+
+import { word } from "./base.js";
+import { connect, fragment } from "./live.js";
+import { ring, setUpSound } from "./sound.js";
+
+const AGAIN_EVERY_MS = 30000; // a critical task that nobody has taken rings again
+const LEAVES_AFTER_MS = 4000;
+const NEWS = new Set(["opened", "recurred"]);
+
+const place = document.getElementById("board-place");
+const title = document.title;
+
+const group = (name) => place.querySelector(`.cards[data-group="${name}"]`);
+const waiting = () => [...place.querySelectorAll('.card[data-group="waiting"]')];
+
+/** Puts a card where it belongs: in its group, before the first that comes after it. */
+function put(card) {
+  const target = group(card.dataset.group);
+  if (!target) return;
+  const next = [...target.querySelectorAll(".card")].find(
+    (other) => other !== card && other.dataset.order > card.dataset.order,
+  );
+  if (card.parentElement !== target || card.nextElementSibling !== (next ?? null)) {
+    target.insertBefore(card, next ?? null);
+  }
+}
+
+function counted() {
+  for (const element of place.querySelectorAll("[data-count]")) {
+    const number = group(element.dataset.count).querySelectorAll(".card:not(.leaving)").length;
+    element.textContent = number;
+    element.toggleAttribute("data-zero", number === 0);
+  }
+  const open = waiting().length;
+  document.title = open ? `(${open}) ${title}` : title;
+}
+
+function say(card, again) {
+  const element = document.getElementById(card.dataset.severity === "critical" ? "say-critical" : "say");
+  element.textContent = `${again ? place.dataset.again : place.dataset.new}：${card.dataset.say}`;
+}
+
+function arrived(html) {
+  const holder = document.createElement("template");
+  holder.innerHTML = html;
+  const card = holder.content.firstElementChild;
+  const known = document.getElementById(card.id);
+  if (known && Number(known.dataset.version) > Number(card.dataset.version)) return;
+  const news = NEWS.has(card.dataset.what);
+  if (card.dataset.group === "ended") {
+    if (known) leave(known, card);
+    return;
+  }
+  const focused = known?.contains(document.activeElement);
+  if (known) known.replaceWith(card);
+  put(card);
+  if (news) card.classList.add(known ? "again" : "fresh");
+  if (focused) card.querySelector("button, a")?.focus();
+  window.htmx?.process(card);
+  counted();
+  if (news) {
+    ring(card.dataset.severity);
+    say(card, Boolean(known));
+  }
+}
+
+function leave(known, card) {
+  card.classList.add("leaving");
+  known.replaceWith(card);
+  counted();
+  setTimeout(() => {
+    card.remove();
+    counted();
+  }, LEAVES_AFTER_MS);
+}
+
+async function readAll() {
+  const html = await fragment(location.href);
+  if (html === null) return;
+  const before = new Set(waiting().map((card) => card.id));
+  place.innerHTML = html;
+  window.htmx?.process(place);
+  const missed = waiting().filter((card) => !before.has(card.id));
+  if (missed.length) {
+    ring(missed[0].dataset.severity);
+    say(missed[0], false);
+  }
+  counted();
+}
+
+document.addEventListener("htmx:after:swap", () => {
+  for (const card of place.querySelectorAll(".card")) {
+    if (card.parentElement.dataset.group !== card.dataset.group) put(card);
+  }
+  counted();
+});
+
+setUpSound(word);
+counted();
+if (place.dataset.ended !== "true") {
+  connect(place.dataset.live, { task: arrived, resync: readAll });
+  setInterval(() => {
+    if (waiting().some((card) => card.dataset.severity === "critical")) ring("critical");
+  }, AGAIN_EVERY_MS);
+} else {
+  connect(place.dataset.live, {});
+}
