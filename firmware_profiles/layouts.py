@@ -257,11 +257,12 @@ class FlagsLayout(Layout):
 
 
 class RegisterField(Steps):
-    """A value from `address` on. `byte` shifts its start within the registers, for records that ignore
-    their borders. Function codes 1 and 2 read single bits."""
+    """A value from `address` on. It fills its registers from the end (a single byte is the low one), unless
+    `byte` says where it starts, for records that ignore the borders of registers. Function codes 1 and 2
+    read single bits."""
 
     address: Annotated[int, Field(ge=0, le=65535)]
-    byte: Annotated[int, Field(ge=0, le=249)] = 0
+    byte: Annotated[int, Field(ge=0, le=249)] | None = None
     type: Kind = "u16"
     fc: Literal[1, 2, 3, 4] | None = None
     order: WordOrder | None = None

@@ -23,7 +23,7 @@ _BYTES: Final[dict[WordOrder, Order]] = {
 
 def register_count(field: RegisterField) -> int:
     """How many registers the field reaches over."""
-    return (field.byte + SIZES[field.type] + 1) // 2
+    return ((field.byte or 0) + SIZES[field.type] + 1) // 2
 
 
 def read(layout: RegistersLayout, payload: RegisterPayload) -> RawRead:
@@ -50,8 +50,5 @@ def _number(field: RegisterField, words: list[int], order: WordOrder) -> int | f
         words = words[::-1]
     data = b"".join(word.to_bytes(2, _BYTES[order]) for word in words)
     length = SIZES[field.type]
-    # A single byte without a shift is the low one: that is where a register holds a small number.
-    start = field.byte if field.byte or length > 1 else 1
-    if length == 3 and not field.byte:
-        start = 1
+    start = len(data) - length if field.byte is None else field.byte
     return unpack(field.type, data[start : start + length], "big")
