@@ -70,6 +70,7 @@ class GatewayApp:
         self._drivers: dict[str, SupervisedDriver] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._tick_earlier = asyncio.Event()
+        self._health_sooner = asyncio.Event()
         self._tick_at_ms = 0
         self._applying = asyncio.Lock()
         self._clock_trusted = trusted(clock(), synchronised())
@@ -119,7 +120,7 @@ class GatewayApp:
             applied=self.applied,
             refused=self._refused,
             reason=self._reason,
-            health=self._health() if online else None,
+            health=self.health() if online else None,
         )
 
     # --- beginning and end
@@ -284,6 +285,8 @@ class GatewayApp:
             self._trouble("desired", "stored_document", cut(error))
 
     async def _on_desired(self, payload: bytes) -> None:
+        if not payload:
+            return  # the retained document was taken away: what is in force stays
         known: int | None = None
         try:
             message: wire.DesiredMessage = wire.decode("down/desired", payload)
@@ -315,6 +318,7 @@ class GatewayApp:
         if change.intervals:
             self._recorder.set_interval(wanted.message.frame_ms)
             self._health_ms = wanted.message.health_ms
+            self._health_sooner.set()
         _log.info(
             "desired state in force",
             version=wanted.message.version,
@@ -331,11 +335,17 @@ class GatewayApp:
     # --- condition
 
     async def _tell_health(self) -> None:
+        """Publish the health again and again. Runs until cancelled."""
         while True:
-            await asyncio.sleep(self._health_ms / 1000)
+            self._health_sooner.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._health_ms / 1000):
+                    await self._health_sooner.wait()
+                    continue
             self._uplink.tell_state()
 
-    def _health(self) -> wire.Health:
+    def health(self) -> wire.Health:
+        """The gateway's own condition now."""
         now_ms = self._clock()
         machine = measure(self.settings.data)
         alarm_depth, alarm_oldest_ms = self._keeper.depth()
@@ -412,6 +422,7 @@ def _device_broker(broker: Broker) -> DeviceBroker:
         ca_file=None if tls is None else str(tls.ca),
         certificate_file=None if tls is None else tls.certificate,
         key_file=None if tls is None else tls.key,
+        version=broker.version,
     )
 
 

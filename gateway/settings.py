@@ -4,7 +4,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -26,13 +26,17 @@ class TlsFiles(_Part):
 
 
 class Broker(_Part):
-    """An MQTT broker. The password stands in a file of its own, readable by the gateway alone."""
+    """An MQTT broker. The password stands in a file of its own, readable by the gateway alone.
+
+    `version` "3.1.1" is for brokers without MQTT 5; they are also found out by trial, which takes longer.
+    """
 
     host: str = "localhost"
     port: int = Field(default=1883, ge=1, le=65535)
     user: str | None = None
     password_file: Path | None = None
     tls: TlsFiles | None = None
+    version: Literal["5", "3.1.1"] = "5"
 
     def password(self) -> str | None:
         """What the password file holds. Raises OSError if it can't be read."""

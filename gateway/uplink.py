@@ -41,6 +41,9 @@ REFUSALS: Final = frozenset({0x85, 0x86, 0x87, 0x8A, 0x8C})
 _log = structlog.get_logger(__name__)
 
 
+_VERSIONS: Final = {"5": aiomqtt.ProtocolVersion.V5, "3.1.1": aiomqtt.ProtocolVersion.V311}
+
+
 class Uplink:
     """The connection to the server's broker.
 
@@ -76,7 +79,7 @@ class Uplink:
         self._state_wanted = asyncio.Event()
         self._stop = asyncio.Event()
         self._publishing: set[asyncio.Task[None]] = set()
-        self._version = aiomqtt.ProtocolVersion.V5
+        self._version = _VERSIONS[broker.version]
         self.online = asyncio.Event()
 
     @property
@@ -231,7 +234,9 @@ class Uplink:
         async for message in client.messages:
             payload = message.payload if isinstance(message.payload, bytes) else b""
             try:
-                _, channel = wire.parse_topic(str(message.topic))
+                gateway, channel = wire.parse_topic(str(message.topic))
+                if gateway != self._gateway:
+                    continue  # a broker that delivers more than was asked for: never another's document
                 if channel == "down/desired":
                     await self._on_desired(payload)
                 elif channel == "down/ack":

@@ -18,6 +18,7 @@ import msgspec
 from gateway import wire
 from gateway.lanes.files import LaneError, open_or_set_aside
 from gateway.rules.memory import REMEMBERED_MESSAGES, REMEMBERED_MS, Saved, Seen
+from gateway.rules.model import Event
 from gateway.rules.outcomes import Outcome
 
 
@@ -188,6 +189,7 @@ def _message(outcome: Outcome, epoch: str, seq: int, now_ms: int) -> wire.AlarmM
         device_ms=outcome.device_ms,
         gateway_ms=now_ms,
         clock_trusted=outcome.clock_trusted,
+        ends=not isinstance(outcome.rule.when, Event),
     )
 
 

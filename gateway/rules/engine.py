@@ -28,9 +28,11 @@ starts `for_ms` again; once told, it is over only at `clear` or past it (the lim
 `clear`). Threshold, state and rate share `timeline.py`.
 
 *Event.* Each press is an occurrence with a breach of its own, and is never cleared. An echo is a press
-of the same value at most `debounce_ms` after one that was told, by device time. A press that comes late is
-told even if a later one was told before: any order tells at least as many presses as the right order.
-False and the empty string are the absence of an event (Zigbee2MQTT ends each action with one).
+of the same value at most `debounce_ms` after one that was told, by device time. Without a device time only
+a message without a key can be an echo: presses that a broker kept during an outage come all at once, each
+with its key, and each counts. A press that comes late is told even if a later one was told before: any
+order tells at least as many presses as the right order. False and the empty string are the absence of an
+event (Zigbee2MQTT ends each action with one).
 
 *Doubled messages.* The news of a message is remembered by (rule, device, key, and the device's own time
 where it has one), because a device without a clock gives a doubled message a new time.
@@ -232,7 +234,8 @@ class Engine:
             return []
         sample = _sample(reading, value, believed=believed)
         if isinstance(when, Event):
-            return self._press(key, rule, when, sample)
+            own_time = believed and reading.time_source is TimeSource.DEVICE
+            return self._press(rule, when, sample, echoes=own_time or reading.key is None)
         return self._level(rule, when, sample, bad=reading.quality is Quality.BAD)
 
     def _level(
@@ -259,7 +262,9 @@ class Engine:
             self._plan(key)
         return [outcome for one in news for outcome in _told(rule, one)]
 
-    def _press(self, key: RuleKey, rule: Rule, when: Event, sample: Sample) -> list[Outcome]:
+    def _press(self, rule: Rule, when: Event, sample: Sample, *, echoes: bool) -> list[Outcome]:
+        """One event; `echoes` tells whether it may be the echo of another."""
+        key = (rule.position, rule.id)
         memory = self._memories[key]
         value = sample.value
         if (value not in when.values) if when.values else value is False or value == "":

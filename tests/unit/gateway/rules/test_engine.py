@@ -134,6 +134,13 @@ class TestEvent:
         told = [one.device_ms for t in times for one in hear(judge, said(t, {"sos": "press"}))]
         assert told == [at(0), at(1.5), at(60)]
 
+    def test_presses_that_a_broker_kept_and_gives_at_once_all_count(self) -> None:
+        judge = engine(rule(SOS))
+        kept = [said(0, {"sos": True}, key=str(n), source=TimeSource.GATEWAY) for n in range(3)]
+        assert [len(hear(judge, one)) for one in kept] == [1, 1, 1]
+        bouncing = [said(5 + n / 10, {"sos": True}, source=TimeSource.GATEWAY) for n in range(3)]
+        assert [len(hear(judge, one)) for one in bouncing] == [1, 0, 0]
+
     def test_another_value_is_no_echo(self) -> None:
         judge = engine(rule(SOS))
         assert len(hear(judge, said(0, {"sos": "short"}))) == 1
