@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from sqlalchemy import text
@@ -18,23 +18,26 @@ from server.places.routes import router as places
 from server.readings.routes import router as readings
 from server.tasks.routes import router as tasks
 from server.users.routes import router as users
+from server.web.csrf import same_origin
 
 PREFIX = "/api/v1"
 
 
 def mount(app: FastAPI) -> None:
     """Adds the API to the application."""
-    v1 = APIRouter(prefix=PREFIX)
+    v1 = APIRouter(prefix=PREFIX, dependencies=[Depends(same_origin)])
     for router in (tasks, alarms, devices, places, readings, users, audit):
         v1.include_router(router)
     app.include_router(v1)
+    app.add_exception_handler(ServerError, _on_error)
     app.add_api_route("/healthz", _alive, include_in_schema=False)
     app.add_api_route("/readyz", _ready, include_in_schema=False)
     app.add_api_route("/metrics", _metrics, include_in_schema=False)
 
 
-def error_document(error: ServerError) -> JSONResponse:
+def _on_error(_request: Request, error: Exception) -> JSONResponse:
     """An error as JSON: `code` for programs, `message` for people, `details` where there are some."""
+    assert isinstance(error, ServerError)
     document: dict[str, Any] = {"code": error.code, "message": error.message}
     if error.details:
         document["details"] = error.details

@@ -13,8 +13,7 @@ from typing import Final
 
 import structlog
 import uvicorn
-from fastapi import FastAPI, Request
-from fastapi.responses import Response
+from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 
 from firmware_profiles import Catalogue, load_catalogue
@@ -24,7 +23,7 @@ from server.clock import now
 from server.context import Context
 from server.db.database import Database
 from server.db.migrate import upgrade
-from server.errors import ServerError, StoreUnavailableError
+from server.errors import StoreUnavailableError
 from server.gateways import service as gateways
 from server.ingest.link import Link
 from server.live.bus import Bus
@@ -44,19 +43,11 @@ def create_app(context: Context, *, extend: Callable[[FastAPI], None] | None = N
     )
     app.state.context = context
     app.state.link_connected = asyncio.Event()
-    app.add_exception_handler(ServerError, _on_error)
     api.mount(app)
     web.mount(app)
     if extend is not None:
         extend(app)
     return app
-
-
-async def _on_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, ServerError)
-    if request.url.path.startswith("/api/"):
-        return api.error_document(error)
-    return web.error_page(request, error)
 
 
 class _WebServer(uvicorn.Server):

@@ -28,7 +28,7 @@ class ServerSettings(BaseSettings):
     mqtt_ca_file: Path | None = Field(
         default=None, description="CA of the broker's certificate: turns TLS on"
     )
-    mqtt_protocol: Literal["5", "3.1.1"] = Field(
+    mqtt_version: Literal["5", "3.1.1"] = Field(
         default="5", description="3.1.1 is for the embedded broker only"
     )
     http_host: str = Field(default="127.0.0.1", description="Address that the pages and the API listen on")

@@ -11,10 +11,15 @@ COMMANDS = ("demo", "server", "gateway", "simulate", "user", "profile")
 def main() -> None:
     """Runs the command line. A command whose extra is not installed says how to install it."""
     app = typer.Typer(no_args_is_help=True, add_completion=False, help="Sunwell 阳光 + 井")
+    app.callback()(_sunwell)  # with it, a single mounted command keeps its name
     wanted = next((word for word in sys.argv[1:] if not word.startswith("-")), None)
     for name in COMMANDS if wanted not in COMMANDS else (wanted,):
         _mount(app, name)
     app()
+
+
+def _sunwell() -> None:
+    """Sunwell 阳光 + 井: a press becomes a care task, and a person goes."""
 
 
 def _mount(app: typer.Typer, name: str) -> None:

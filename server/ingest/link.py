@@ -107,8 +107,9 @@ class Link:
             await client.subscribe(_shared(self._context.settings, "up/data"), qos=1)
             async for message in client.messages:
                 name = str(message.topic)
-                gateway_id, _ = parse_topic(name)
-                writer.put(Arrived(gateway_id, name, bytes(message.payload or b"")))
+                gateway_id, channel = parse_topic(name)
+                if channel == "up/data":
+                    writer.put(Arrived(gateway_id, name, bytes(message.payload or b"")))
 
     async def _take(self, name: str, payload: bytes) -> None:
         try:
@@ -150,12 +151,12 @@ class Link:
 
 def _shared(settings: ServerSettings, channel: str) -> str:
     filter_ = f"sunwell/v1/+/{channel}"
-    return f"{GROUP}/{filter_}" if settings.mqtt_protocol == "5" else filter_
+    return f"{GROUP}/{filter_}" if settings.mqtt_version == "5" else filter_
 
 
 @asynccontextmanager
 async def _client(settings: ServerSettings, name: str) -> AsyncIterator[aiomqtt.Client]:
-    v5 = settings.mqtt_protocol == "5"
+    v5 = settings.mqtt_version == "5"
     properties = None
     if v5:
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call] # the library's

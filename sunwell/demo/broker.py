@@ -1,25 +1,26 @@
-"""The embedded broker: amqtt, for the demo only. It is slow and forgets what it has queued when it stops;
-Sunwell's own acknowledgements make that harmless between gateway and server."""
+"""The embedded brokers: amqtt, for the demo only.
+
+There are two, as in the field, where the gateway's devices have a broker of their own: one that any device
+may speak to, and an inner one for gateways and server, each with a password. They are kept apart because
+amqtt sends a new client every retained message that anybody subscribed to.
+"""
 
 import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Final
 
 from amqtt.broker import Broker
-from amqtt.contexts import Action, BaseContext, BrokerConfig, ListenerConfig
-from amqtt.plugins.base import BaseAuthPlugin, BaseTopicPlugin
+from amqtt.contexts import BrokerConfig, ListenerConfig
+from amqtt.plugins.base import BaseAuthPlugin
 from amqtt.session import Session
 
-OURS = "sunwell"
+PLUGIN: Final = "sunwell.demo.broker.DemoLogin"
 
 
-class DemoAccess(BaseAuthPlugin, BaseTopicPlugin):
-    """Devices need no log-in and reach everything but Sunwell's own topics; a gateway reaches its own of
-    those, the server all."""
-
-    def __init__(self, context: BaseContext) -> None:
-        super().__init__(context)
+class DemoLogin(BaseAuthPlugin):
+    """Checks passwords, where there are any; otherwise everybody is let in."""
 
     @dataclass
     class Config:
@@ -28,32 +29,20 @@ class DemoAccess(BaseAuthPlugin, BaseTopicPlugin):
         passwords: dict[str, str] = field(default_factory=dict)
 
     async def authenticate(self, *, session: Session) -> bool | None:
-        """Whether the log-in is right; without one, the client is a device."""
-        if not session.username:
-            return True
-        known = self.config.passwords.get(session.username)
-        return known is not None and known == session.password
-
-    async def topic_filtering(
-        self, *, session: Session | None = None, topic: str | None = None, action: Action | None = None
-    ) -> bool | None:
-        """Whether this client may use this topic."""
-        user = session.username if session else None
-        parts = (topic or "").split("/")
-        if user == "server":
-            return True
-        if parts[0] in ("#", "+", OURS):
-            return user is not None and len(parts) > 2 and parts[:3] == [OURS, "v1", user]
-        return True
+        """Whether the log-in is right."""
+        passwords: dict[str, str] = self.config.passwords
+        known = passwords.get(session.username or "")
+        return not passwords or (known is not None and known == session.password)
 
 
 @asynccontextmanager
 async def running_broker(*, host: str, port: int, passwords: Mapping[str, str]) -> AsyncIterator[None]:
-    """An embedded broker on host:port, with a user for the server and for each gateway."""
-    logging.getLogger("amqtt").setLevel(logging.ERROR)
+    """A broker on host:port for these users, or for everybody where there are none. Raises OSError where
+    the port is taken."""
+    logging.getLogger("amqtt").setLevel(logging.CRITICAL)
     config = BrokerConfig(
         listeners={"default": ListenerConfig(bind=f"{host}:{port}")},
-        plugins={"sunwell.demo.broker.DemoAccess": {"passwords": dict(passwords)}},
+        plugins={PLUGIN: {"passwords": dict(passwords)}},
     )
     broker = Broker(config)
     await broker.start()

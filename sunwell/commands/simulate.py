@@ -1,0 +1,78 @@
+"""`sunwell simulate`: a simulated street beside a real broker and server."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+import typer
+
+from sunwell import logs
+from sunwell.running import until_stopped
+from sunwell.simulate.registering import RegistrationError, register
+from sunwell.simulate.street import Street
+
+log = structlog.get_logger(__name__)
+RETRY_S = 2.0
+
+
+def simulate(
+    host: Annotated[str, typer.Option(help="The devices' broker")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Its port")] = 1883,
+    user: Annotated[str | None, typer.Option(help="The devices' user there")] = None,
+    password_file: Annotated[
+        Path | None, typer.Option(help="File with the password", envvar="SUNWELL_SIMULATE_PASSWORD_FILE")
+    ] = None,
+    server: Annotated[str | None, typer.Option(help="Register the street with this server (its URL)")] = None,
+    token_file: Annotated[Path | None, typer.Option(help="API token for that")] = None,
+    homes: Annotated[int, typer.Option(min=1, help="How many homes")] = 32,
+    interval: Annotated[float, typer.Option(min=0.1, help="Seconds between two messages of a device")] = 5.0,
+    modbus_host: Annotated[str, typer.Option(help="Address of the simulated Modbus devices")] = "127.0.0.1",
+    modbus_port: Annotated[int, typer.Option(help="First of their ports")] = 15_021,
+) -> None:
+    """Run a street of simulated homes, wells and kiosks. They speak their makers' own protocols."""
+    logs.set_up()
+    if (server is None) != (token_file is None):
+        raise typer.BadParameter("--server and --token-file go together")
+    password = password_file.read_text(encoding="utf-8").strip() if password_file else None
+    token = token_file.read_text(encoding="utf-8").strip() if token_file else ""
+
+    @asynccontextmanager
+    async def playing() -> AsyncIterator[None]:
+        async with (
+            Street(
+                host,
+                port,
+                username=user,
+                password=password,
+                homes=homes,
+                interval_s=interval,
+                modbus_host=modbus_host,
+                modbus_ports=tuple(range(modbus_port, modbus_port + 4)),
+            ) as street,
+            asyncio.TaskGroup() as group,
+        ):
+            work = group.create_task(_register(server, token, street)) if server else None
+            yield
+            if work:
+                work.cancel()
+
+    until_stopped(playing)
+
+
+async def _register(server: str, token: str, street: Street) -> None:
+    """Registers the street, however long the server takes to come."""
+    while True:
+        try:
+            await register(server, token, street.registry())
+        except OSError as error:
+            log.info("server_not_there_yet", detail=str(error)[:200])
+            await asyncio.sleep(RETRY_S)
+        except RegistrationError as error:
+            log.error("registration_refused", detail=str(error)[:500])  # noqa: TRY400 - says all there is
+            return
+        else:
+            log.info("street_registered")
+            return
