@@ -7,7 +7,7 @@ Rules:
   its own period, so that at most one slow block stands between two alarm polls and none starves.
 - A block without an answer ends its poll: the rest would only wait as well. A device that is down (`Breaker`)
   gets one small probe now and then.
-- A poll that is late is not made up for: its next turn is a period from now.
+- A poll that is late is not made up for: the turns that it missed are left out.
 """
 
 from collections import deque
@@ -136,8 +136,8 @@ class PolledDevice:
         poll.pending.clear()
         poll.values = {}
         poll.due_ms += poll.every_ms
-        if poll.due_ms <= now_ms:
-            poll.due_ms = now_ms + poll.every_ms
+        if poll.due_ms < now_ms:
+            poll.due_ms += -(-(now_ms - poll.due_ms) // poll.every_ms) * poll.every_ms
         self._replan(now_ms, 0.0)
         return Finished(values)
 

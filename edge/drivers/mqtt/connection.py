@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from socket import IPPROTO_TCP, TCP_NODELAY
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
@@ -43,7 +43,10 @@ _NO_SUCH_VERSION: Final = "Unsupported protocol version"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Broker:
-    """Where the broker is and how to log in. `ca_file` switches TLS on; "" takes the system's authorities."""
+    """Where the broker is and how to log in. `ca_file` switches TLS on; "" takes the system's authorities.
+
+    `version` "3.1.1" is for brokers without MQTT 5. They are found out by trial as well, but one that does
+    not answer at all to the newer log-in (amqtt) costs three seconds each start."""
 
     host: str = "127.0.0.1"
     port: int = 1883
@@ -52,6 +55,7 @@ class Broker:
     ca_file: str | None = None
     certificate_file: Path | None = None
     key_file: Path | None = None
+    version: Literal["5", "3.1.1"] = "5"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,7 @@ class BrokerError(ConnectionError):
 
 
 class VersionRefusedError(BrokerError):
-    """The broker does not speak MQTT 5. To be tried again at once with 3.1.1."""
+    """The broker refused MQTT 5, or had no answer to it. To be tried again at once with 3.1.1."""
 
 
 @asynccontextmanager
@@ -175,7 +179,8 @@ class Connection:
             async with asyncio.timeout(CONNECT_S):
                 self.resumed = await self._connected
         except TimeoutError:
-            raise BrokerError(f"{self._place}: no answer to the log-in within {CONNECT_S} s") from None
+            kind = VersionRefusedError if self._v5 else BrokerError
+            raise kind(f"{self._place}: no answer to the log-in within {CONNECT_S} s") from None
 
     def close(self) -> None:
         """Leave; the broker keeps a lasting session. Nothing waits for the broker."""
@@ -271,7 +276,8 @@ class Connection:
         self._news.set()
         error = BrokerError(f"{self._place}: {why}")
         if not self._connected.done():
-            self._connected.set_exception(error)
+            # Closed without a word at the log-in: maybe it does not know this version.
+            self._connected.set_exception(VersionRefusedError(str(error)) if self._v5 else error)
         for answer in self._answers.values():
             if not answer.done():
                 answer.set_exception(error)

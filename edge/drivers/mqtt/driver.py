@@ -47,6 +47,7 @@ DISCOVERY_RETRY_S: Final = 30.0
 REPORT_AGAIN_MS: Final = 600_000
 """An unregistered topic is reported once in ten minutes, however much it says."""
 MOST_UNKNOWN: Final = 1_000
+_VERSIONS: Final = {"5": MQTTProtocolVersion.MQTTv5, "3.1.1": MQTTProtocolVersion.MQTTv311}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +79,7 @@ class MqttDriver:
         self._settings = settings or MqttSettings()
         self._clock = clock
         self._deliveries = Deliveries(self._settings.deliveries_file)
-        self._version = MQTTProtocolVersion.MQTTv5
+        self._version = _VERSIONS[self._settings.broker.version]
         self._by_topic: dict[str, tuple[EdgeDevice, ...]] = {}
         self._changed = asyncio.Event()
         self._unknown: OrderedDict[str, int] = OrderedDict()
@@ -102,16 +103,16 @@ class MqttDriver:
     async def run(self) -> None:
         """One connection's life. Raises BrokerError, alone or in a group, when it ends."""
         try:
-            await self._converse()
+            await self._converse(self._version)
         except VersionRefusedError:
-            self._version = MQTTProtocolVersion.MQTTv311
-            await self._converse()
+            await self._converse(MQTTProtocolVersion.MQTTv311)
 
-    async def _converse(self) -> None:
+    async def _converse(self, version: MQTTProtocolVersion) -> None:
         settings = self._settings
         async with connect(
-            settings.broker, client_id=settings.client_id, lasting=True, version=self._version
+            settings.broker, client_id=settings.client_id, lasting=True, version=version
         ) as connection:
+            self._version = version
             if not connection.resumed:
                 self._deliveries.forget()
             try:
