@@ -270,9 +270,8 @@ class Engine:
         if (value not in when.values) if when.values else value is False or value == "":
             return []
         name = msgspec.json.encode(value).decode()
-        if any(
-            name == told and 0 <= sample.at_ms - at_ms <= when.debounce_ms for told, at_ms in memory.marks
-        ):
+        since_ms = [sample.at_ms - at_ms for told, at_ms in memory.marks if told == name]
+        if echoes and any(0 <= gap_ms <= when.debounce_ms for gap_ms in since_ms):
             return []
         memory.marks.append((name, sample.at_ms))
         memory.marks.sort(key=lambda mark: mark[1])
