@@ -118,7 +118,8 @@ class Street:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._stack.__aexit__(kind, error, trace)
+        # Closed without the error, which would come out of the task group wrapped in a group.
+        await self._stack.aclose()
 
     def registry(self) -> Registry:
         """What to register. Modbus addresses are known once the street is entered."""

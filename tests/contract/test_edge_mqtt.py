@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -12,7 +13,7 @@ import aiomqtt
 import pytest
 
 from edge.driver import EdgeDevice, TroubleReason
-from edge.drivers.mqtt import Broker, MqttDriver, MqttSettings
+from edge.drivers.mqtt import Broker, BrokerError, MqttDriver, MqttSettings
 from edge.readings import Quality, Reading, TimeSource
 from edge.supervisor import SupervisedDriver
 from tests.contract.edge_inbox import PATIENCE_S, Inbox, device, running
@@ -59,7 +60,7 @@ class Street:
             clock=lambda: NOW_MS,
         )
 
-    async def publish(self, *payloads: Any, name: str = "button", retain: bool = False) -> None:
+    async def publish(self, *payloads: Any, name: str = "button", retain: bool = False, qos: int = 1) -> None:
         async with aiomqtt.Client(
             self.broker.host,
             self.broker.port,
@@ -68,7 +69,7 @@ class Street:
         ) as client:
             for payload in payloads:
                 data = json.dumps(payload).encode() if isinstance(payload, dict) else payload
-                await client.publish(self.topic(name), data, qos=1, retain=retain)
+                await client.publish(self.topic(name), data, qos=qos, retain=retain)
 
 
 @pytest.fixture
@@ -287,3 +288,116 @@ async def test_a_burst_larger_than_its_room_is_taken_whole_and_in_order(street: 
         await street.publish(*({"battery": n % 100, "linkquality": 1} for n in range(1500)))
         await inbox.until(lambda: len(inbox.readings) == 1500)
     assert inbox.said("battery") == [n % 100 for n in range(1500)]
+
+
+async def test_a_flood_without_acknowledgement_waits_at_the_broker(street: Street, inbox: Inbox) -> None:
+    """Zigbee2MQTT publishes at QoS 0. While emit waits for the disk, nothing read may be thrown away."""
+    disk = asyncio.Event()
+
+    async def slow(reading: Reading) -> None:
+        await disk.wait()
+        await inbox.emit(reading)
+
+    async with subscribed(street.driver(inbox, emit=slow)):
+        await street.publish(*({"battery": n % 100} for n in range(2_000)), qos=0)
+        await asyncio.sleep(0.2)  # lets the flood pile up; shorter only makes the test weaker
+        disk.set()
+        await inbox.until(lambda: len(inbox.readings) == 2_000)
+    assert inbox.said("battery") == [n % 100 for n in range(2_000)]
+    assert {reading.key for reading in inbox.readings} == {None}
+
+
+async def test_a_topic_left_over_in_the_session_is_left(street: Street, inbox: Inbox) -> None:
+    async with subscribed(street.driver(inbox, [street.button("gone"), street.button()])):
+        pass
+    await street.publish(PRESS, PRESS, name="gone")
+    driver = street.driver(inbox)
+    async with subscribed(driver):
+        await inbox.until(lambda: inbox.troubles)
+        await street.publish(PRESS)
+        await inbox.until(lambda: inbox.readings)
+    assert [(report.source, report.reason) for report in inbox.troubles] == [
+        (street.topic("gone"), TroubleReason.UNKNOWN_DEVICE)
+    ]
+    assert [reading.device for reading in inbox.readings] == ["button"]
+
+
+async def test_a_wrong_password_is_named(street: Street, inbox: Inbox, tmp_path: Path) -> None:
+    wrong = tmp_path / "password"
+    wrong.write_text("wrong")
+    broker = replace(street.settings.broker, password_file=wrong)
+    with pytest.raises(BrokerError, match="refused: Not authorized"):
+        await street.driver(inbox, broker=broker).run()
+
+
+async def test_a_broker_that_never_answers_is_given_up(street: Street, inbox: Inbox) -> None:
+    async def swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(swallow, "127.0.0.1", 0)
+    async with server:
+        broker = Broker(port=server.sockets[0].getsockname()[1], version="3.1.1")
+        with pytest.raises(BrokerError, match="no answer to the log-in"):
+            await street.driver(inbox, broker=broker).run()
+
+
+async def test_a_stop_while_connecting_is_prompt(street: Street, inbox: Inbox) -> None:
+    async def swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        arrived.set()
+        await reader.read()
+        writer.close()
+
+    arrived = asyncio.Event()
+    server = await asyncio.start_server(swallow, "127.0.0.1", 0)
+    async with server:
+        broker = Broker(port=server.sockets[0].getsockname()[1])
+        async with running(street.driver(inbox, broker=broker).run):
+            await asyncio.wait_for(arrived.wait(), PATIENCE_S)
+
+
+async def test_a_broker_that_talks_nonsense_ends_the_run(street: Street, inbox: Inbox) -> None:
+    async def babble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"\x20\x03\x00\x00\x00" + b"\x32\x02\xff\xff" + b"HTTP/1.1 400 \r\n" * 10)
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(babble, "127.0.0.1", 0)
+    async with server:
+        broker = Broker(port=server.sockets[0].getsockname()[1])
+        with pytest.raises((BrokerError, ExceptionGroup)) as caught:
+            await street.driver(inbox, broker=broker).run()
+    assert isinstance(caught.value, BrokerError) or caught.group_contains(BrokerError)
+
+
+async def test_a_broker_without_mqtt_5_is_spoken_to_in_the_older_way(inbox: Inbox, tmp_path: Path) -> None:
+    """It closes the connection at a log-in of MQTT 5 and takes one of 3.1.1."""
+    log_ins: list[int] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        log_in = await reader.read(100)
+        log_ins.append(log_in[8])
+        if log_in[8] == 5:
+            writer.write(b"\x20\x02\x00\x01")
+        else:
+            writer.write(b"\x20\x02\x00\x00")
+            subscription = await reader.read(200)
+            writer.write(b"\x90\x03" + subscription[2:4] + b"\x01")
+            writer.write(b'\x32\x1b\x00\x01t\x00\x07{"action":"emergency"}')
+            await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        broker = Broker(port=server.sockets[0].getsockname()[1])
+        driver = MqttDriver(
+            [device("tuya-ts0215a-sos", "button", topic="t")],
+            emit=inbox.emit,
+            trouble=inbox.trouble,
+            settings=MqttSettings(broker=broker),
+        )
+        async with subscribed(driver):
+            await inbox.until(lambda: inbox.readings or inbox.troubles)
+    assert log_ins == [5, 4]
+    assert inbox.said("action") == ["emergency"]

@@ -27,7 +27,8 @@ from edge.core.envelopes import MAXIMUM_BODY_BYTES
 
 CONNECT_S: Final = 3.0
 """Bounds both steps of connecting, so that a stop never waits longer than 5 s."""
-SUBSCRIBE_S: Final = 10.0
+SUBSCRIBE_S: Final = 30.0
+"""Long, since the answer waits behind messages while the socket is left unread."""
 KEEPALIVE_S: Final = 30
 SESSION_EXPIRY_S: Final = 3 * 86_400
 """How long the broker keeps presses for a gateway that is down: a long weekend."""

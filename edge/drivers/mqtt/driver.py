@@ -81,6 +81,7 @@ class MqttDriver:
         self._deliveries = Deliveries(self._settings.deliveries_file)
         self._version = _VERSIONS[self._settings.broker.version]
         self._by_topic: dict[str, tuple[EdgeDevice, ...]] = {}
+        self._strays: set[str] = set()
         self._changed = asyncio.Event()
         self._unknown: OrderedDict[str, int] = OrderedDict()
         self.ready = asyncio.Event()
@@ -135,8 +136,9 @@ class MqttDriver:
                     self._report(
                         device.id, TroubleReason.BAD_ADDRESS, f"the broker refuses the subscription: {why}"
                     )
-            await connection.unsubscribe(sorted(subscribed - wanted))
+            await connection.unsubscribe(sorted((subscribed | self._strays) - wanted))
             subscribed = wanted
+            self._strays.clear()
             if not self._changed.is_set():
                 self.ready.set()
             await self._changed.wait()
@@ -149,7 +151,8 @@ class MqttDriver:
                 # The lasting session still has a topic of a device that was taken away.
                 self._report_unknown(message)
                 if message.topic is not None:
-                    await connection.unsubscribe([message.topic])
+                    self._strays.add(message.topic)
+                    self._changed.set()
             digest = digest_of(message.topic or "", message.payload)
             key = None
             if message.qos:
