@@ -188,7 +188,7 @@ Message = (
     AlarmMessage | DataFrame | StateMessage | AckMessage | DesiredMessage | CommandMessage | ReplyMessage
 )
 
-_TYPES: Final[dict[str, Any]] = {
+CHANNELS: Final[dict[Channel, Any]] = {
     "up/alarm": AlarmMessage,
     "up/data": DataFrame,
     "up/state": StateMessage,
@@ -197,7 +197,9 @@ _TYPES: Final[dict[str, Any]] = {
     "down/desired": DesiredMessage,
     "down/command": CommandMessage,
 }
-_DECODERS: Final = {channel: msgspec.json.Decoder(kind) for channel, kind in _TYPES.items()}
+"""The type of each channel's messages."""
+
+_DECODERS: Final[dict[str, Any]] = {channel: msgspec.json.Decoder(kind) for channel, kind in CHANNELS.items()}
 _ENCODER: Final = msgspec.json.Encoder()
 
 
@@ -209,7 +211,7 @@ def topic(gateway: str, channel: Channel) -> str:
 def parse_topic(text: str) -> tuple[str, str]:
     """(gateway, channel) of a topic. Raises WireError if it is none of ours."""
     parts = text.split("/")
-    if len(parts) == 5 and "/".join(parts[:2]) == PREFIX and parts[2] and "/".join(parts[3:]) in _TYPES:
+    if len(parts) == 5 and "/".join(parts[:2]) == PREFIX and parts[2] and "/".join(parts[3:]) in CHANNELS:
         return parts[2], "/".join(parts[3:])
     raise WireError(f"topic {text!r}: not of the form {PREFIX}/GATEWAY/(up|down)/CHANNEL")
 
