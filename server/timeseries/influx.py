@@ -16,7 +16,7 @@ from influxdb_client.rest import ApiException
 
 from server.clock import from_ms, to_ms
 from server.errors import InvalidError, StoreUnavailableError
-from server.timeseries.store import STATUS, TEXT, Bucket, LatestValue, Point, newest
+from server.timeseries.store import Bucket, LatestValue, Point, base_name, newest
 
 TIMEOUT_S: Final = 10.0
 _UNAVAILABLE: Final = (aiohttp.ClientError, OSError, asyncio.TimeoutError)
@@ -59,12 +59,15 @@ class InfluxStore:
         self, families: Mapping[str, Collection[str]], *, since: datetime
     ) -> dict[str, list[LatestValue]]:
         """See `TimeSeriesStore`."""
+        stored = await self._stored_fields()
         asked = [
-            (family, point + suffix)
-            for family, points in families.items()
-            for point in sorted(points)
-            for suffix in ("", TEXT, STATUS)
+            (family, field)
+            for family, fields in stored.items()
+            for field in fields
+            if base_name(field) in families.get(family, ())
         ]
+        if not asked:
+            return {}
         statements = [
             f"SELECT last({_name(field)}) FROM {_name(family)} WHERE time >= {to_ms(since)}ms "
             'GROUP BY "position"'
@@ -102,6 +105,11 @@ class InfluxStore:
             await self._client.close()  # type: ignore[no-untyped-call] # the library's
         if self._http is not None:
             await self._http.close()
+
+    async def _stored_fields(self) -> dict[str, list[str]]:
+        """By family: the fields that have ever been written; far fewer than all profiles have."""
+        (result,) = await self._query("SHOW FIELD KEYS")
+        return {series["name"]: [row[0] for row in series["values"]] for series in result.get("series", ())}
 
     async def _query(self, text: str) -> list[dict[str, Any]]:
         """The results of the statements. Raises StoreUnavailableError."""

@@ -1,11 +1,27 @@
 """One home, one well and one kiosk, registered through the API."""
 
+import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.e2e.system import System, wait_for
 
 SOS_TOPIC = "zigbee2mqtt/sos-1"
-PRESS = '{"action":"emergency","battery":97,"voltage":3000,"linkquality":120}'
+
+
+def press(offset_s: float = 0) -> str:
+    """What Zigbee2MQTT publishes for a press, some seconds from now by the device's clock. Two presses at one
+    time would be one press and its echo."""
+    seen = datetime.now(UTC) + timedelta(seconds=offset_s)
+    return json.dumps(
+        {
+            "action": "emergency",
+            "battery": 97,
+            "voltage": 3000,
+            "linkquality": 120,
+            "last_seen": seen.isoformat(timespec="milliseconds"),
+        }
+    )
 
 
 async def register_home(system: System, *, areas: bool = True) -> None:

@@ -2,10 +2,11 @@
 
 import base64
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 from sunwell.simulate.modbus_host import ModbusHost, SimulatedUnit
-from tests.e2e.street import PRESS, SOS_TOPIC, put_device, register_home
+from tests.e2e.street import SOS_TOPIC, press, put_device, register_home
 from tests.e2e.system import System, wait_for
 
 CHIRPSTACK = "application/1/device/24e124126a148401/event/up"
@@ -25,7 +26,7 @@ def open_tasks(system: System) -> list[dict[str, Any]]:
 
 async def test_a_press_becomes_a_task_and_is_worked_to_its_end(system: System) -> None:
     await register_home(system)
-    await publish(system, SOS_TOPIC, PRESS)
+    await publish(system, SOS_TOPIC, press())
     (task,) = await wait_for("a task", lambda: open_tasks(system))
     assert (task["kind"], task["rule"], task["severity"], task["state"]) == ("care", "sos", "critical", "new")
     assert task["subject"]["name"] == "王秀英"
@@ -44,7 +45,7 @@ async def test_a_press_becomes_a_task_and_is_worked_to_its_end(system: System) -
     told = [entry["action"] for entry in system.api("GET", path)["timeline"]]
     assert told == ["opened", "acknowledge", "depart", "arrive", "resolve", "close"]
 
-    await publish(system, SOS_TOPIC, PRESS)
+    await publish(system, SOS_TOPIC, press(10))
     (again,) = await wait_for("a new task for a new press", lambda: open_tasks(system))
     assert again["id"] != task["id"]
 
@@ -53,8 +54,7 @@ async def test_every_press_is_an_occurrence_of_one_task(system: System) -> None:
     await register_home(system)
     async with system.device_client() as client:
         for number in range(20):
-            payload = json.loads(PRESS) | {"last_seen": f"2026-11-21T08:00:{number * 2:02d}Z"}
-            await client.publish(SOS_TOPIC, json.dumps(payload), qos=1)
+            await client.publish(SOS_TOPIC, press(2 * number), qos=1)
     await wait_for("20 occurrences", lambda: len(system.api.occurrences()) == 20)
     (task,) = open_tasks(system)
     assert task["occurrences"] == 20
@@ -122,7 +122,7 @@ def uplink(count: int, frame: bytes) -> str:
     return json.dumps(
         {
             "deduplicationId": f"00000000-0000-0000-0000-{count:012d}",
-            "time": "2026-11-21T08:00:00+00:00",
+            "time": datetime.now(UTC).isoformat(),
             "deviceInfo": {"applicationId": "1", "devEui": "24e124126a148401", "deviceName": "well"},
             "fPort": 3,
             "fCnt": count,

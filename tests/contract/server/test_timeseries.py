@@ -123,3 +123,13 @@ def test_a_line_escapes_what_the_protocol_means() -> None:
         line(point(0, **{"level": 1.5, "state.text": 'a"b\\c'}))
         == 'well,area=area\\ 1,device=d\\,1\\=x,gateway=gw-1,position=w1 level=1.5,state.text="a\\"b\\\\c" 1772352000000'
     )
+
+
+async def test_a_large_batch_is_kept_whole(store: TimeSeriesStore) -> None:
+    """A second of a city: far beyond the buffers of whatever stands before the store."""
+    await store.write(
+        [point(s, position=f"w{w}", level=s / 7, tilt=w / 3) for s in range(100) for w in range(100)]
+    )
+    latest = await store.latest(FAMILIES, since=T0)
+    assert len(latest) == 100
+    assert latest["w42"][0] == LatestValue("level", T0 + timedelta(seconds=99), 99 / 7)
