@@ -183,7 +183,9 @@ def _faults(when: Condition) -> Iterator[str]:
         if getattr(when, name, 0) < 0:
             yield f"{name} is negative"
     match when:
-        case Threshold(side=side, limit=limit, clear=float(clear)) if (clear - limit) * _SIGNS[side] > 0:
+        case Threshold(side=side, limit=limit, clear=float() | int() as clear) if (clear - limit) * _SIGNS[
+            side
+        ] > 0:
             yield f"clear {clear} lies on the alarming side of the limit {limit}"
         case State(values=()):
             yield "no values"
