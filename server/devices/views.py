@@ -120,10 +120,10 @@ def _views(
     latest: Latest,
     now: datetime,
 ) -> list[DeviceView]:
-    areas: dict[str, str] = dict(session.execute(select(Area.id, Area.name)).tuples().all())
+    areas: dict[str, str] = dict(session.execute(select(Area.id, Area.name)).all())
     gateways = {gateway.id: gateway for gateway in session.scalars(select(Gateway))}
-    residents: dict[str, str] = dict(session.execute(select(Resident.id, Resident.name)).tuples().all())
-    wells: dict[str, str] = dict(session.execute(select(Well.id, Well.name)).tuples().all())
+    residents: dict[str, str] = dict(session.execute(select(Resident.id, Resident.name)).all())
+    wells: dict[str, str] = dict(session.execute(select(Well.id, Well.name)).all())
     tasks = open_tasks(session, viewer)
     found = []
     for device, position in rows:

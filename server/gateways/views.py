@@ -36,15 +36,13 @@ class GatewayView:
 def listed(session: Session) -> list[GatewayView]:
     """All gateways: those that are away first, then by name."""
     gateways = session.scalars(select(Gateway)).all()
-    areas: dict[str, str] = dict(session.execute(select(Area.id, Area.name)).tuples().all())
+    areas: dict[str, str] = dict(session.execute(select(Area.id, Area.name)).all())
     counts: dict[str, int] = dict(
         session.execute(
             select(Device.gateway_id, func.count(Device.id))
             .where(Device.retired_at.is_(None))
             .group_by(Device.gateway_id)
-        )
-        .tuples()
-        .all()
+        ).all()
     )
     found = [_view(gateway, areas, counts) for gateway in gateways]
     return sorted(found, key=lambda view: (view.online, view.name, view.id))

@@ -6,7 +6,7 @@ Homes carry an initial only: whoever has to go finds name and address in the tas
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -50,7 +50,7 @@ def places(
 ) -> list[Place]:
     """All places with coordinates that concern this person's role."""
     tasks = open_tasks(session, viewer)
-    areas: dict[str, str] = dict(session.execute(select(Area.id, Area.name)).tuples().all())
+    areas: dict[str, str] = dict(session.execute(select(Area.id, Area.name)).all())
     attached = [(row[0], row[1]) for row in devices.attached(session)]
     groups: dict[tuple[Kind, str], list[tuple[Device, Position]]] = {}
     for device, position in attached:
@@ -139,7 +139,7 @@ def _is_silent(
     return state in (Freshness.SILENT, Freshness.NEVER)
 
 
-def _state(task: Task | None, *, silent: bool) -> dict[str, object]:
+def _state(task: Task | None, *, silent: bool) -> dict[str, Any]:
     if task is None:
         return {"status": "silent" if silent else "ok"}
     return {

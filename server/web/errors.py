@@ -25,6 +25,7 @@ def install(app: FastAPI) -> None:
         (ServerError, _plain),
         (HTTPException, http_exception_handler),
         (RequestValidationError, request_validation_exception_handler),
+        (Exception, _unexpected),
     ):
         app.add_exception_handler(kind, _split(app.exception_handlers.get(kind, default)))
 
@@ -33,7 +34,8 @@ def _split(otherwise: Any) -> Handler:
     async def handle(request: Request, error: Exception) -> Response:
         if request.url.path.startswith(NOT_PAGES):
             answer = otherwise(request, error)
-            return await answer if isinstance(answer, Awaitable) else answer
+            answered: Response = await answer if isinstance(answer, Awaitable) else answer
+            return answered
         return page(request, error)
 
     return handle
@@ -62,11 +64,9 @@ def _status(error: Exception) -> int:
         return error.status
     if isinstance(error, HTTPException):
         return error.status_code
-    return 404 if getattr(error, "errors", lambda: ())() and _only_path(error) else 422
-
-
-def _only_path(error: Any) -> bool:
-    return all(problem["loc"][:1] == ("path",) for problem in error.errors())
+    if isinstance(error, RequestValidationError):
+        return 404 if all(problem["loc"][:1] == ("path",) for problem in error.errors()) else 422
+    return 500
 
 
 def _log_in_first(request: Request) -> Response:
@@ -81,6 +81,10 @@ def _log_in_first(request: Request) -> Response:
         return RedirectResponse(login, 303)
     there = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     return RedirectResponse(f"{login}?next={quote(there, safe='/')}" if there != "/" else login, 303)
+
+
+def _unexpected(_request: Request, _error: Exception) -> Response:
+    return JSONResponse({"code": "error", "message": "our mistake: see the server's log"}, 500)
 
 
 def _plain(_request: Request, error: ServerError) -> Response:

@@ -5,7 +5,7 @@ by itself after `LIFE_S`, so that the browser connects, and is asked who it is, 
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
 from starlette.concurrency import run_in_threadpool
@@ -57,7 +57,7 @@ class EventStream(Response):
                 speaking.add_done_callback(lambda _: watching.cancel())
                 watching.add_done_callback(lambda _: speaking.cancel())
 
-    async def _speak(self, following: Callable[[], "asyncio.Future[Change | None]"], send: Send) -> None:
+    async def _speak(self, following: Callable[[], Awaitable[Change | None]], send: Send) -> None:
         loop = asyncio.get_running_loop()
 
         async def say(*events: Event, last: bool = False) -> None:

@@ -55,7 +55,7 @@ def _found(
     path = request.app.url_path_for
     return {
         "complete": complete,
-        "street": drawing(wells, {name: spots for name, spots in homes.items()}),
+        "street": drawing(wells, homes),
         "places": [
             {
                 "kind": place.kind,

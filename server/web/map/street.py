@@ -5,7 +5,7 @@ homes of an area. It is a sketch to find one's way by, not a survey.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any, Final
 
@@ -19,7 +19,7 @@ TOO_LONG: Final = 3.0
 """An edge of the tree this many times the usual one joins two streets, not two wells of one."""
 
 
-def drawing(wells: Sequence[Spot], homes: dict[str, Sequence[Spot]]) -> dict[str, Any]:
+def drawing(wells: Sequence[Spot], homes: Mapping[str, Sequence[Spot]]) -> dict[str, Any]:
     """Roads (pairs of ends), blocks (name and corners) and houses, all in degrees. `homes` is by area."""
     everything = [*wells, *(spot for spots in homes.values() for spot in spots)]
     if not everything:
@@ -72,7 +72,7 @@ def _shortest_tree(spots: Sequence[Spot]) -> list[tuple[Spot, Spot]]:
     outside = list(dict.fromkeys(spots))
     if len(outside) < 2:
         return []
-    near = {spot: outside[0] for spot in outside[1:]}
+    near = dict.fromkeys(outside[1:], outside[0])
     edges = []
     while near:
         spot = min(near, key=lambda candidate: math.dist(candidate, near[candidate]))

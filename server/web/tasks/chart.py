@@ -6,13 +6,14 @@ from typing import Any, Final
 
 from starlette.concurrency import run_in_threadpool
 
-from firmware_profiles import Profile
+from firmware_profiles import Point, Profile
 from server.context import Context
 from server.devices import repository as devices
 from server.readings import service as readings
 from server.tasks import views
 from server.users.viewer import Viewer
 from server.web.formats import milliseconds, unit
+from server.web.i18n import say
 
 AROUND: Final = timedelta(minutes=30)
 LINES: Final = 3
@@ -30,6 +31,7 @@ class Line:
     name: str
     unit: str
     steps: bool
+    labels: tuple[str, str] | None = None  # the words for 0 and 1
 
 
 async def around(
@@ -63,6 +65,7 @@ async def curve(context: Context, line: Line, *, start: datetime, end: datetime)
         "name": line.name,
         "unit": line.unit,
         "steps": line.steps,
+        "labels": line.labels,
         "points": [
             [milliseconds(bucket.time), bucket.mean, bucket.minimum, bucket.maximum] for bucket in buckets
         ],
@@ -79,10 +82,24 @@ def lines_of(profile: Profile, position: str, language: str, *, first: str | Non
     drawn.sort(key=lambda item: (item[0] != first, item[1].kind != "measure"))
     return [
         Line(
-            profile.family, position, name, getattr(point.name, language), unit(point.unit), point.is_boolean
+            family=profile.family,
+            position=position,
+            point=name,
+            name=getattr(point.name, language),
+            unit=unit(point.unit),
+            steps=point.is_boolean,
+            labels=_labels(point, language) if point.is_boolean else None,
         )
         for name, point in drawn
     ]
+
+
+def _labels(point: Point, language: str) -> tuple[str, str]:
+    no, yes = point.values.get("false"), point.values.get("true")
+    return (
+        getattr(no, language) if no else say(language, "value.false"),
+        getattr(yes, language) if yes else say(language, "value.true"),
+    )
 
 
 def _lines(

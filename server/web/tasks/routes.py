@@ -1,6 +1,7 @@
 """`/`, `/tasks`, `/tasks/{id}` and what people do there."""
 
-from typing import Annotated, Final
+from functools import partial
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
@@ -8,7 +9,9 @@ from sqlalchemy.orm import Session
 
 from server.clock import now
 from server.context import Context
+from server.db.models import Occurrence
 from server.dependencies import GetContext, GetViewer
+from server.devices import repository as devices
 from server.errors import ConflictError, ForbiddenError, InvalidError, ServerError
 from server.tasks import repository, service, views
 from server.tasks.states import Outcome, TaskAction
@@ -16,7 +19,7 @@ from server.users.roles import Right
 from server.users.service import list_assignable
 from server.users.viewer import Viewer
 from server.web.rendering import is_fragment, language_of, render
-from server.web.tasks import board, chart, refusals, telephone
+from server.web.tasks import board, chart, occurrences, refusals, telephone
 
 router = APIRouter(include_in_schema=False)
 OPEN_AT_ONCE: Final = 500
@@ -125,6 +128,16 @@ def act(
         return show(request, session, context, viewer, task_id, problem, wanted)
 
 
+def _occurrence_words(session: Session, context: Context, page: views.TaskPage) -> dict[str, Any]:
+    attached = devices.attached(session, position_ids=[position.id for position in page.positions])
+    profiles = {position.id: context.catalogue.get(device.profile) for device, position in attached}
+
+    def words_of(occurrence: Occurrence, language: str) -> str:
+        return occurrences.words(profiles.get(occurrence.position_id or ""), occurrence.value, language)
+
+    return {"words_of": words_of, "lasting": partial(occurrences.lasts, page.occurrences)}
+
+
 def _is_done_already(session: Session, viewer: Viewer, task_id: int, action: TaskAction) -> bool:
     """Whether this person's earlier, same request got through: a double tap is not an error."""
     task = repository.seen_by(session, viewer, task_id)
@@ -193,7 +206,8 @@ def _page(
         assignable=[(user.id, user.name, user.role) for user in assignable],
         rule_name=context.texts.name,
         dial=telephone.dial,
-        callable=telephone.callable_pieces,
+        callable=telephone.callable_lines,
+        **_occurrence_words(session, context, page),
         problem=refusals.sentence(problem, page.task, language) if problem else "",
         wanted=wanted,
     )

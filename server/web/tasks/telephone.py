@@ -20,8 +20,12 @@ def dial(number: str) -> str:
     return re.sub(r"[^\d+*#]", "", number)
 
 
-def callable_pieces(text: str) -> list[Piece]:
-    """The text, cut where telephone numbers stand in it."""
+def callable_lines(text: str) -> list[list[Piece]]:
+    """The text by line (a semicolon begins one too), each cut where telephone numbers stand in it."""
+    return [_pieces(line.strip()) for line in re.split(r"[;；\n]", text) if line.strip()]
+
+
+def _pieces(text: str) -> list[Piece]:
     pieces: list[Piece] = []
     end = 0
     for match in _NUMBER.finditer(text):

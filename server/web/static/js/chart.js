@@ -44,10 +44,10 @@ export function draw(element, content, markName = "") {
       backgroundColor: token("--card"),
       borderColor: token("--line-strong"),
       textStyle: { color: token("--ink"), fontSize: 13 },
-      formatter: (items) => [exact.format(items[0].axisValue), ...items.map((item) => `${item.seriesName}  ${round(item.value[1])} ${lines[item.seriesIndex]?.unit ?? ""}`)].join("\n"),
+      formatter: (items) => [exact.format(items[0].axisValue), ...items.map((item) => `${item.seriesName}  ${said(lines[item.seriesIndex], item.value[1])}`)].join("\n"),
     },
     xAxis: { type: "time", min: content.start, max: content.end, axisLabel: { color: ink, hideOverlap: true, formatter: (value) => clock.format(value) }, axisLine: { lineStyle: { color: rule } }, axisTick: { lineStyle: { color: rule } } },
-    yAxis: (units.length ? units : [""]).map((unit, index) => ({ type: "value", scale: true, name: unit, position: index ? "right" : "left", nameTextStyle: { color: ink, padding: [0, 0, 0, 0] }, axisLabel: { color: ink }, splitLine: { show: !index, lineStyle: { color: rule } } })),
+    yAxis: (units.length ? units : [""]).map((unit, index) => ({ ...truth(lines.filter((line) => line.unit === unit)), type: "value", scale: true, name: unit, position: index ? "right" : "left", nameTextStyle: { color: ink, padding: [0, 0, 0, 0] }, axisLabel: { color: ink, formatter: label(lines.filter((line) => line.unit === unit)) }, splitLine: { show: !index, lineStyle: { color: rule } } })),
     series,
     aria: { enabled: true },
   });
@@ -55,6 +55,10 @@ export function draw(element, content, markName = "") {
   return chart;
 }
 
+const onlyTruths = (lines) => lines.length > 0 && lines.every((line) => line.labels);
+const truth = (lines) => (onlyTruths(lines) ? { min: 0, max: 1, interval: 1 } : {});
+const label = (lines) => (lines.length === 1 && onlyTruths(lines) ? (value) => lines[0].labels[value] : undefined);
+const said = (line, value) => line?.labels?.[value] ?? `${round(value)} ${line?.unit ?? ""}`;
 const round = (value) => (typeof value === "number" ? Number(value.toFixed(2)) : value);
 
 /** Fetches and draws; shows words where there is nothing to draw. Draws again when the colours change. */

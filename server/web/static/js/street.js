@@ -34,7 +34,7 @@ export function drawStreet(map, street) {
   const layer = L.layerGroup();
   const shape = (className) => ({ pane: "ground", interactive: false, stroke: false, fillOpacity: 1, className });
   for (const block of street.blocks) {
-    L.polygon(block.corners, { ...shape("street-block"), smoothFactor: 0 }).addTo(layer);
+    L.polygon(block.corners, { ...shape("street-block"), stroke: true, weight: 18, lineJoin: "round" }).addTo(layer);
   }
   for (const [width, className] of [[ROAD_EDGE, "street-edge"], [ROAD, "street-road"]]) {
     for (const [from, to] of street.roads) {
@@ -46,9 +46,9 @@ export function drawStreet(map, street) {
     L.polygon(square(house, HOUSE), shape("street-house")).addTo(layer);
   }
   for (const block of street.blocks) {
-    const top = block.corners.reduce((best, corner) => (corner[0] > best[0] ? corner : best));
-    const middle = block.corners.reduce((sum, corner) => sum + corner[1], 0) / block.corners.length;
-    L.marker([top[0], middle], { pane: "ground", interactive: false, keyboard: false, icon: L.divIcon({ className: "area-label", html: text(block.name), iconSize: null, iconAnchor: [40, -6] }) }).addTo(layer);
+    const top = Math.max(...block.corners.map((corner) => corner[0]));
+    const left = Math.min(...block.corners.map((corner) => corner[1]));
+    L.marker([top, left], { pane: "ground", interactive: false, keyboard: false, icon: L.divIcon({ className: "area-label", html: text(block.name), iconSize: null, iconAnchor: [-2, 34] }) }).addTo(layer);
   }
   return layer.addTo(map);
 }

@@ -12,6 +12,14 @@ function refresh() {
   window.htmx.ajax("GET", page().dataset.self, { target: "#task-page", swap: "outerMorph" });
 }
 
+// What was typed stays while others act (the morph keeps it); what was sent goes.
+document.addEventListener("htmx:after:request", (event) => {
+  const form = event.target.closest?.("form");
+  if (!form || event.detail.ctx.response.status >= 400) return;
+  form.reset();
+  form.closest("details")?.removeAttribute("open");
+});
+
 window.addEventListener("load", async () => {
   const chart = document.getElementById("chart");
   if (chart) {

@@ -1,0 +1,174 @@
+"""The pages as people use them: a task appears, is worked to its end, and nobody works on it unawares."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from playwright.async_api import Page, expect
+
+from server.tasks.states import Outcome, TaskAction
+from tests.browser.conftest import Visit
+from tests.browser.site import FALL, Site
+from tests.parts.browser import DESK, PHONE, WALL, View, wider_than_window
+
+LIVE = "#live-pill[data-state=live]"
+
+
+async def test_a_press_appears_and_is_worked_to_its_end(street: Site, visit: Visit) -> None:
+    """The whole way of a task on a telephone, without one reload by hand."""
+    async with visit("carer", view=PHONE) as page:
+        await expect(page.locator(LIVE)).to_be_visible()
+        await expect(page.get_by_text("没有等待接单的任务")).to_be_visible()
+        street.press()
+        card = page.locator("#task-1")
+        await expect(card).to_contain_text("王秀英")
+        await expect(page).to_have_title(re.compile(r"^\(1\)"))
+        await expect(page.locator("#say-critical")).to_contain_text("新任务")
+        await card.get_by_role("button", name="接单").click()
+        await expect(page.locator("[data-group=working] #task-1")).to_contain_text("由我处理")
+        await page.locator("#task-1 h3 a").click()
+        await expect(page.get_by_role("link", name="13800138000")).to_have_attribute(
+            "href", "tel:13800138000"
+        )
+        await page.get_by_role("button", name="出发").click()
+        await page.get_by_role("button", name="到达").click()
+        await page.get_by_role("radio", name="已上门帮助").check()
+        await page.get_by_label("备注（可不填）").fill("已扶起，无外伤")
+        await page.get_by_role("button", name="处置完成").click()
+        await page.get_by_role("button", name="办结").click()
+        await expect(page.get_by_text("这个任务已结束。")).to_be_visible()
+        await expect(page.locator(".timeline")).to_contain_text("已扶起，无外伤")
+    assert street.task().state == "closed"
+    assert street.task().outcome == Outcome.HELPED_ON_SITE
+
+
+async def test_cards_stand_in_order_and_a_recurrence_tells_again(street: Site, visit: Visit) -> None:
+    """The worst first, then the oldest; a second press changes the card, not the number of cards."""
+    async with visit("dispatcher") as page:
+        await expect(page.locator(LIVE)).to_be_visible()
+        street.open_cover()
+        await expect(page.locator("#task-1")).to_be_visible()
+        street.press(late=timedelta(minutes=5), trusted=False)
+        street.press(FALL)
+        cards = page.locator("[data-group=waiting] .card")
+        await expect(cards).to_have_count(3)
+        assert await cards.evaluate_all("cards => cards.map(card => card.id)") == [
+            "task-2",
+            "task-3",
+            "task-1",
+        ]
+        await expect(page.locator("#task-2")).to_contain_text("迟报")
+        await expect(page.locator("#task-2")).to_contain_text("时钟不可信")
+        street.press()
+        await expect(page.locator("#task-2.again")).to_contain_text("2 次")
+        await expect(cards).to_have_count(3)
+
+
+async def test_a_lost_race_says_who_has_it(street: Site, visit: Visit) -> None:
+    """Two press the button; the second learns the first one's name and sees the new state."""
+    street.press()
+    async with visit("carer") as page:
+        await page.route("**/live/**", lambda route: route.abort())  # this page does not hear of it in time
+        await page.reload()
+        street.act("carer2", TaskAction.ACKNOWLEDGE)
+        await page.locator("#task-1").get_by_role("button", name="接单").click()
+        await expect(page.locator("#task-1 .problem")).to_contain_text("周丽 已在")
+        await expect(page.locator("#task-1").get_by_role("button", name="接单")).to_have_count(0)
+    assert street.task().version == 2
+
+
+async def test_an_open_task_follows_what_others_do(street: Site, visit: Visit) -> None:
+    """Somebody else's step shows at once, and what is being typed stays."""
+    street.press()
+    async with visit("dispatcher", "/tasks/1") as page:
+        await expect(page.locator(LIVE)).to_be_visible()
+        await page.get_by_text("添加备注").first.click()
+        await page.locator("#act-note textarea").fill("家属在路上")
+        street.act("carer", TaskAction.ACKNOWLEDGE)
+        await expect(page.locator(".detail-head .state")).to_contain_text("已接单")
+        await expect(page.locator(".clocks li").last).to_have_class("reached")
+        assert await page.locator("#act-note textarea").input_value() == "家属在路上"
+        assert await page.locator("#chart canvas").count() == 1
+        await page.locator("#act-note button").click()
+        await expect(page.locator(".timeline")).to_contain_text("家属在路上")
+        assert await page.locator("#act-note textarea").input_value() == ""
+
+
+async def test_a_lost_connection_is_told_and_nothing_is_missed(street: Site, visit: Visit) -> None:
+    """The server goes away, a press comes in, the server comes back: the page says so, then shows it."""
+    async with visit("carer") as page:
+        await expect(page.locator(LIVE)).to_be_visible()
+        await street.stop()
+        await expect(page.locator("#live-banner")).to_be_visible(timeout=15_000)
+        street.press()
+        await street.start()
+        await expect(page.locator("#task-1")).to_be_visible(timeout=20_000)
+        await expect(page.locator("#live-banner")).to_be_hidden()
+
+
+async def test_a_double_tap_is_one_request(street: Site, visit: Visit) -> None:
+    """Two quick taps on a slow line: one acknowledgement, no complaint."""
+    street.press()
+    async with visit("carer") as page:
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.method) if request.method == "POST" else None)
+        await page.locator("#task-1").get_by_role("button", name="接单").dblclick()
+        await expect(page.locator("#task-1")).to_contain_text("由我处理")
+        assert asked == ["POST"]
+    assert street.task().version == 2
+
+
+async def test_it_works_without_scripts(street: Site, visit: Visit) -> None:
+    """The main way of a task with plain forms."""
+    street.press()
+    async with visit("carer") as page:
+        await page.route("**/*.js*", lambda route: route.abort())
+        await page.goto("/tasks")
+        await page.get_by_role("button", name="接单").click()
+        await page.wait_for_url("**/tasks/1")
+        await page.get_by_role("button", name="出发").click()
+        await expect(page.locator(".detail-head .state")).to_contain_text("在路上")
+
+
+@pytest.mark.parametrize("view", [PHONE, DESK, WALL], ids=["phone", "desk", "wall"])
+async def test_no_page_is_wider_than_its_window(street: Site, visit: Visit, view: View) -> None:
+    """Nothing scrolls sideways, and all images and scripts of every page load."""
+    street.press()
+    street.open_cover()
+    async with visit("administrator", view=view) as page:
+        failed: list[str] = []
+        page.on("response", lambda answer: failed.append(answer.url) if answer.status >= 400 else None)
+        for path in ("/tasks", "/tasks?ended=true", "/tasks/1", "/map", "/devices", "/devices/new",
+                     "/devices/dev-well-1-cover", "/gateways", "/gateways/gw-1", "/quarantine"):  # fmt: skip
+            await page.goto(path)
+            await page.wait_for_load_state("load")
+            assert await wider_than_window(page) <= 0, path
+        assert not failed
+
+
+async def test_the_map_shows_what_is_the_matter(street: Site, visit: Visit) -> None:
+    """A marker changes without reload and leads to the task."""
+    async with visit("dispatcher", "/map") as page:
+        await expect(page.locator(".marker.kind-home.status-alarm")).to_have_count(0)
+        await expect(page.locator(".marker.kind-home")).to_have_count(2)
+        street.press()
+        await expect(page.locator(".marker.kind-home.status-alarm.waiting")).to_have_count(1)
+        await page.locator(".marker.kind-home.status-alarm").click()
+        await page.get_by_role("link", name="查看任务").click()
+        await page.wait_for_url("**/tasks/1")
+
+
+async def test_the_wall_shows_no_names(street: Site, visit: Visit) -> None:
+    """Initials and the area only, also in what arrives live."""
+    async with visit("wall", view=WALL) as page:
+        await expect(page.locator(LIVE)).to_be_visible()
+        street.press()
+        await expect(page.locator("#task-1")).to_contain_text("王**")
+        await page.reload()
+        for word in ("王秀英", "阳光路"):
+            assert word not in await page.content()
+        await _sees_no_buttons(page)
+
+
+async def _sees_no_buttons(page: Page) -> None:
+    await expect(page.locator("#task-1 button")).to_have_count(0)

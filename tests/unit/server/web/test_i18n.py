@@ -1,0 +1,93 @@
+"""Both languages say the same things, and every word that the pages ask for is there."""
+
+import re
+import string
+
+import pytest
+
+from gateway.rules.model import Severity, TaskKind
+from server.devices.freshness import Freshness
+from server.tasks.states import Outcome, TaskAction, TaskState
+from server.users.roles import Role
+from server.web.i18n import TABLES, knows, say
+from server.web.navigation import ENTRIES
+from server.web.rendering import FOLDER
+from server.web.tasks.refusals import outcomes
+
+EITHER = re.compile(r"""\bt\(["']([a-z0-9_.]+)["'] if [^)]*? else ["']([a-z0-9_.]+)["']""")
+CHOSEN = {
+    "severity.": [*Severity],
+    "kind.": [*TaskKind],
+    "state.": [*TaskState],
+    "action.": [action for action in TaskAction if action is not TaskAction.RECUR],
+    "event.": [action for action in TaskAction if action is not TaskAction.RECUR]
+    + ["opened", "recurred", "cleared"],
+    "outcome.": [*Outcome],
+    "role.": [*Role],
+    "freshness.": [*Freshness],
+    "family.": ["fall", "button", "well", "temperature"],
+    "tasks.": ["waiting", "working", "none_waiting", "none_working"],
+    "task.clock_": ["device", "gateway", "server", "human"],
+    "register.": ["topic", "host", "port", "unit"],
+    "devices.verified.": ["device", "vendor-decoder", "manual", "computed"],
+}
+"""Keys that templates put together from a fixed beginning and a value."""
+
+
+def test_both_tables_have_the_same_keys() -> None:
+    assert set(TABLES["zh"]) == set(TABLES["en"])
+
+
+def test_both_tables_take_the_same_values() -> None:
+    def holes(words: str) -> set[str | None]:
+        return {name for _, name, _, _ in string.Formatter().parse(words) if name}
+
+    assert [key for key, words in TABLES["zh"].items() if holes(words) != holes(TABLES["en"][key])] == []
+
+
+def test_no_words_are_empty() -> None:
+    assert [(language, key) for language, table in TABLES.items() for key in table if not table[key]] == []
+
+
+def test_every_key_in_templates_and_modules_exists() -> None:
+    asked = set()
+    for path in FOLDER.rglob("*.html"):
+        text = path.read_text(encoding="utf-8")
+        asked |= {(key, path.name) for key in re.findall(r"\bt\(\s*[\"']([a-z0-9_.]+)[\"']\s*[,)]", text)}
+        asked |= {
+            (key, path.name)
+            for pair in re.findall(
+                r"\bt\([\"']([a-z0-9_.]+)[\"'] if [^)]*? else [\"']([a-z0-9_.]+)[\"']", text
+            )
+            for key in pair
+        }
+    for path in FOLDER.rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        asked |= {(key, path.name) for key in re.findall(r"\bsay\(\w+, \"([a-z0-9_.]+)\"", text)}
+    assert len(asked) > 150
+    assert sorted((key, where) for key, where in asked if not knows(key)) == []
+
+
+@pytest.mark.parametrize("beginning", CHOSEN)
+def test_every_chosen_key_exists(beginning: str) -> None:
+    assert [value for value in CHOSEN[beginning] if not knows(f"{beginning}{value}")] == []
+
+
+def test_beginnings_in_templates_are_covered_here() -> None:
+    text = "".join(path.read_text(encoding="utf-8") for path in FOLDER.rglob("*.html"))
+    assert set(re.findall(r"\bt\(\"([a-z0-9_.]+)\" ~ ", text)) - set(CHOSEN) <= {"tasks.none_", "error."}
+
+
+def test_navigation_has_words() -> None:
+    assert [entry.words for entry in ENTRIES if not knows(entry.words)] == []
+
+
+def test_every_kind_of_task_has_outcomes() -> None:
+    for kind in TaskKind:
+        assert Outcome.FALSE_ALARM in outcomes(kind)
+
+
+def test_values_are_filled_in() -> None:
+    assert say("en", "card.times", count=3) == "3 times"
+    with pytest.raises(KeyError):
+        say("en", "no.such.key")
