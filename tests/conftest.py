@@ -18,6 +18,7 @@ from tests.parts.processes import free_port as a_free_port
 
 MARKS = {
     "mosquitto": "real",
+    "device_broker": "real",
     "postgres": "real",
     "pg_url": "real",
     "influx": "real",
@@ -42,6 +43,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def mosquitto() -> Iterator[Mosquitto]:
     """A Mosquitto with the users of tests.parts.mosquitto.USERS. A test that kills it starts it again."""
     with part_or_skip(running_mosquitto) as part:
+        yield part
+
+
+@pytest.fixture(scope="session")
+def device_broker() -> Iterator[Mosquitto]:
+    """A Mosquitto as it stands beside a gateway, for its devices."""
+    with part_or_skip(lambda: running_mosquitto(beside_gateway=True)) as part:
         yield part
 
 

@@ -8,15 +8,14 @@ import pytest
 from tests.e2e.system import EmbeddedSystem, RealSystem, System
 from tests.parts.influx import Bucket
 from tests.parts.mosquitto import Mosquitto
-from tests.parts.postgres import Postgres
 
 
 @pytest.fixture
 async def real_system(
-    mosquitto: Mosquitto, pg_url: str, influx_bucket: Bucket, tmp_path: Path
+    mosquitto: Mosquitto, device_broker: Mosquitto, pg_url: str, influx_bucket: Bucket, tmp_path: Path
 ) -> AsyncIterator[RealSystem]:
     """Server and gateway as processes on Mosquitto, PostgreSQL and InfluxDB."""
-    system = RealSystem(tmp_path, mosquitto, pg_url, influx_bucket)
+    system = RealSystem(tmp_path, mosquitto, device_broker, pg_url, influx_bucket)
     try:
         await system.start_server()
         system.start_gateway()

@@ -10,16 +10,19 @@ SOS_TOPIC = "zigbee2mqtt/sos-1"
 
 
 def press(offset_s: float = 0) -> str:
-    """What Zigbee2MQTT publishes for a press, some seconds from now by the device's clock. Two presses at one
-    time would be one press and its echo."""
-    seen = datetime.now(UTC) + timedelta(seconds=offset_s)
+    """A press some seconds from now by the device's clock."""
+    return press_at(datetime.now(UTC) + timedelta(seconds=offset_s))
+
+
+def press_at(moment: datetime) -> str:
+    """What Zigbee2MQTT publishes for a press. Two presses at one time would be one press and its echo."""
     return json.dumps(
         {
             "action": "emergency",
             "battery": 97,
             "voltage": 3000,
             "linkquality": 120,
-            "last_seen": seen.isoformat(timespec="milliseconds"),
+            "last_seen": moment.isoformat(timespec="milliseconds"),
         }
     )
 

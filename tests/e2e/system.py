@@ -119,10 +119,12 @@ def stop(process: subprocess.Popen[bytes], *, hard: bool = False) -> int:
 
 @dataclass
 class RealSystem:
-    """Server and gateway on Mosquitto, PostgreSQL and InfluxDB. Each can be killed and started again."""
+    """Server and gateway on two Mosquittos (the server's, and the one beside the gateway), PostgreSQL and
+    InfluxDB. Each can be killed and started again."""
 
     folder: Path
     mosquitto: Mosquitto
+    device_broker: Mosquitto
     database_url: str
     bucket: Bucket
     gateway: str = "gw-1"
@@ -132,7 +134,7 @@ class RealSystem:
     api: Api = field(init=False)
 
     def __post_init__(self) -> None:
-        self.mqtt_port = self.mosquitto.port
+        self.mqtt_port = self.device_broker.port
         password = self.folder / "password"
         password.write_text(PASSWORD)
         self._run("user", "add", "admin", "--role", "administrator", "--password-file", str(password))
@@ -165,17 +167,21 @@ class RealSystem:
             "SUNWELL_GATEWAY_UPLINK__PORT": str(self.uplink_port or self.mosquitto.port),
             "SUNWELL_GATEWAY_UPLINK__USER": self.gateway,
             "SUNWELL_GATEWAY_UPLINK__PASSWORD_FILE": str(self.mosquitto.password_file(self.gateway)),
-            "SUNWELL_GATEWAY_DEVICES__PORT": str(self.mosquitto.port),
+            "SUNWELL_GATEWAY_DEVICES__PORT": str(self.device_broker.port),
             "SUNWELL_GATEWAY_DEVICES__USER": "edge",
-            "SUNWELL_GATEWAY_DEVICES__PASSWORD_FILE": str(self.mosquitto.password_file("edge")),
+            "SUNWELL_GATEWAY_DEVICES__PASSWORD_FILE": str(self.device_broker.password_file("edge")),
         }
 
     async def start_server(self) -> None:
         """Starts the server and waits until it is ready."""
+        self.begin_server()
+        await self.wait_ready()
+
+    def begin_server(self) -> None:
+        """Starts the server."""
         self.processes["server"] = start(
             ["server"], log=self.folder / "server.log", env=self.server_environment
         )
-        await self.wait_ready()
 
     async def wait_ready(self) -> None:
         """Waits until database, time series and broker are all there."""
@@ -200,9 +206,9 @@ class RealSystem:
         """A client that may publish what devices publish."""
         return aiomqtt.Client(
             "127.0.0.1",
-            self.mosquitto.port,
+            self.device_broker.port,
             username="devices",
-            password=self.mosquitto.passwords["devices"],
+            password=self.device_broker.passwords["devices"],
         )
 
     def _run(self, *words: str) -> None:

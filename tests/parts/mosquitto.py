@@ -93,10 +93,14 @@ def add_tls(folder: Path, certificate: Path, key: Path) -> int:
 
 @contextmanager
 def running_mosquitto(
-    users: Sequence[str] = USERS, *, certificate: Path | None = None, key: Path | None = None
+    users: Sequence[str] = USERS,
+    *,
+    certificate: Path | None = None,
+    key: Path | None = None,
+    beside_gateway: bool = False,
 ) -> Iterator[Mosquitto]:
     """A Mosquitto with these users, all with random passwords; with its TLS listener, given a certificate
-    and its key. Raises PartMissingError."""
+    and its key; as the broker beside a gateway, if wanted. Raises PartMissingError."""
     program = find_program("mosquitto", package="mosquitto")
     account = ordinary_user("mosquitto")
     with private_folder("mosquitto", owner=account) as folder:
@@ -111,6 +115,9 @@ def running_mosquitto(
         if account is not None:
             shutil.chown(users_file, account)
         (folder / "conf.d").mkdir()
+        if beside_gateway:
+            extra = DEPLOY / "mosquitto" / "devices" / "devices.conf"
+            (folder / "conf.d" / extra.name).write_bytes(extra.read_bytes())
         tls_port = add_tls(folder, certificate, key) if certificate and key else None
         configuration = folder / "mosquitto.conf"
         configuration.write_text(render(folder, port))
