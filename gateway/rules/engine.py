@@ -16,12 +16,11 @@ Theory of operation. Every rule has a `Memory`. What a reading says about a cond
 
 Stale readings (the source did not answer) say nothing to anybody, and neither do points with a status.
 
-*Time.* A reading is judged by its own time, unless its clock is not trusted, runs more than `FUTURE_MS`
-ahead or stands still (another message, received `STILL_MS` later, with the same newest time): then by its
-time of receipt, so that a wrong clock neither stops an alarm nor makes everything after it look old.
-`for_ms` runs on the readings' own times, and, when nothing more is heard, on the gateway's clock from the
-receipt of the reading that began it (`tick`). Silence is judged by receipt only, never before a device had
-`after_ms` since the rule was first given or this engine began.
+*Time.* A reading is judged by its own time, unless its clock is not trusted, runs more than a minute ahead
+or stands still (see `clocks.py`): then by its time of receipt, so that a wrong clock neither stops an alarm
+nor makes everything after it look old. `for_ms` runs on the readings' own times, and, when nothing more is
+heard, on the gateway's clock from the receipt of the reading that began it (`tick`). Silence is judged by
+receipt only, never before a device had `after_ms` since the rule was first given or this engine began.
 
 *Threshold.* "Above" is strictly above. Until the breach is told, a number that is not beyond the limit
 starts `for_ms` again; once told, it is over only at `clear` or past it (the limit itself where there is no
@@ -45,34 +44,17 @@ import heapq
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Final, Literal
 
 import msgspec
 
-from edge.readings import Quality, Reading, TimeSource, Value
-from gateway.rules.memory import (
-    MAXIMUM_MARKS,
-    REMEMBERED_MESSAGES,
-    REMEMBERED_MS,
-    Memory,
-    RuleState,
-    Saved,
-    Seen,
-)
+from edge.readings import Quality, Reading, TimeSource
+from gateway.rules.clocks import DeviceClocks, sample_of
+from gateway.rules.memory import MAXIMUM_MARKS, Memory, RuleState, Saved, Seen
 from gateway.rules.model import Event, Rate, Rule, Silence, State, Threshold
-from gateway.rules.outcomes import OpenBreach, Outcome
+from gateway.rules.outcomes import OpenBreach, Outcome, plain, told
+from gateway.rules.seen import RuleKey, SeenMessages, identity_of
 from gateway.rules.timeline import News, Sample
 from gateway.rules.verdicts import rate_verdicts, state_verdict, threshold_verdict
-
-FUTURE_MS: Final = 60_000
-"""A device's clock may be this far ahead of ours before it is not believed: more than mains-fed meters
-drift between two settings, less than any zone or summer-time mistake."""
-
-STILL_MS: Final = 10_000
-"""Two messages of one second can be this far apart on their way; further, a clock that shows the same time
-for both does not run (or counts in minutes), and the second press must not be taken for an echo."""
-
-RuleKey = tuple[str, str]  # position, rule id
 
 
 class Engine:
@@ -84,12 +66,12 @@ class Engine:
         self._rules: dict[RuleKey, Rule] = {}
         self._memories: dict[RuleKey, Memory] = {}
         self._by_position: dict[str, list[Rule]] = {}
-        self._seen: dict[tuple[RuleKey, str], dict[str, int]] = defaultdict(dict)
+        self._messages = SeenMessages()
         self._heard_ms: dict[RuleKey, int] = {}
         self._due: list[tuple[int, RuleKey]] = []
         self._changed: set[RuleKey] = set()
         self._devices: dict[str, str] = {}
-        self._newest: dict[str, Reading] = {}
+        self._clocks = DeviceClocks()
 
     def restore(self, saved: Iterable[Saved], seen: Iterable[Seen]) -> list[RuleKey]:
         """Take up what was stored; gives the rules whose stored state can't be read and begins afresh.
@@ -106,9 +88,7 @@ class Engine:
                 continue
             self._rules[key] = state.rule
             self._memories[key] = state.memory
-        for mark in sorted(seen, key=lambda mark: mark.received_ms):
-            device = mark.identity.partition("\n")[0]
-            self._remember((mark.position, mark.rule), device, mark.identity, mark.received_ms)
+        self._messages.restore(seen)
         for key in self._rules:
             self._heard_ms[key] = self._started_ms
             self._plan(key)
@@ -138,7 +118,7 @@ class Engine:
             self._heard_ms[key] = now_ms
         self._rules = wanted
         self._heard_ms = {key: heard_ms for key, heard_ms in self._heard_ms.items() if key in wanted}
-        self._seen = defaultdict(dict, {at: known for at, known in self._seen.items() if at[0] in wanted})
+        self._messages.keep_only(wanted.keys())
         self._index()
         self._due = []
         for key in wanted:
@@ -148,18 +128,18 @@ class Engine:
     def observe(self, reading: Reading, now_ms: int) -> list[Outcome]:
         """Judge one reading by the rules of its position."""
         outcomes: list[Outcome] = []
-        identity = _identity(reading)
-        believed = self._believes(reading)
+        identity = identity_of(reading)
+        believed = self._clocks.believes(reading)
         for rule in self._by_position.get(reading.position, ()):
             key = (rule.position, rule.id)
-            if identity is not None and identity in self._seen.get((key, reading.device), ()):
+            if identity is not None and self._messages.knows(key, reading.device, identity):
                 if isinstance(rule.when, Silence):
                     self._heard_ms[key] = now_ms
                 continue
             news = self._judge(rule, reading, now_ms, believed=believed)
             if news and identity is not None:
                 news = [replace(outcome, identity=identity) for outcome in news]
-                self._remember(key, reading.device, identity, now_ms)
+                self._messages.remember(key, reading.device, identity, now_ms)
             outcomes += news
         return outcomes
 
@@ -205,22 +185,6 @@ class Engine:
         """All that is remembered, for a clean stop."""
         return [self._saved(key) for key in sorted(self._rules)]
 
-    def _believes(self, reading: Reading) -> bool:
-        """Whether the reading's own time is worth judging by."""
-        if not reading.clock_trusted or reading.time_ms > reading.received_ms + FUTURE_MS:
-            return False
-        newest = self._newest.get(reading.device)
-        if newest is None or reading.time_ms > newest.time_ms:
-            self._newest[reading.device] = reading
-            return True
-        return (
-            reading.time_ms < newest.time_ms
-            or reading.time_source is not TimeSource.DEVICE
-            or None in {reading.key, newest.key}
-            or reading.key == newest.key
-            or reading.received_ms - newest.received_ms <= STILL_MS
-        )
-
     def _judge(self, rule: Rule, reading: Reading, now_ms: int, *, believed: bool) -> list[Outcome]:
         key = (rule.position, rule.id)
         if reading.quality is Quality.STALE:
@@ -232,7 +196,7 @@ class Engine:
         value = reading.points.get(when.point)
         if value is None or when.point in reading.status:
             return []
-        sample = _sample(reading, value, believed=believed)
+        sample = sample_of(reading, value, believed=believed)
         if isinstance(when, Event):
             own_time = believed and reading.time_source is TimeSource.DEVICE
             return self._press(rule, when, sample, echoes=own_time or reading.key is None)
@@ -260,7 +224,7 @@ class Engine:
         if timeline.shape() != before:
             self._changed.add(key)
             self._plan(key)
-        return [outcome for one in news for outcome in _told(rule, one)]
+        return [outcome for one in news for outcome in told(rule, one)]
 
     def _press(self, rule: Rule, when: Event, sample: Sample, *, echoes: bool) -> list[Outcome]:
         """One event; `echoes` tells whether it may be the echo of another."""
@@ -270,14 +234,14 @@ class Engine:
         if (value not in when.values) if when.values else value is False or value == "":
             return []
         name = msgspec.json.encode(value).decode()
-        since_ms = [sample.at_ms - at_ms for told, at_ms in memory.marks if told == name]
+        since_ms = [sample.at_ms - at_ms for known, at_ms in memory.marks if known == name]
         if echoes and any(0 <= gap_ms <= when.debounce_ms for gap_ms in since_ms):
             return []
         memory.marks.append((name, sample.at_ms))
         memory.marks.sort(key=lambda mark: mark[1])
         del memory.marks[:-MAXIMUM_MARKS]
         self._changed.add(key)
-        return _told(rule, News(self._new_breach(), sample, None))
+        return told(rule, News(self._new_breach(), sample, None))
 
     def _hear(self, rule: Rule, memory: Memory, reading: Reading, now_ms: int) -> list[Outcome]:
         key = (rule.position, rule.id)
@@ -288,7 +252,7 @@ class Engine:
         breach, memory.silent = memory.silent, None
         self._changed.add(key)
         self._plan(key)
-        return [_plain("cleared", breach, rule, reading.device, now_ms)]
+        return [plain("cleared", breach, rule, reading.device, now_ms)]
 
     def _elapse(self, key: RuleKey, rule: Rule, now_ms: int) -> list[Outcome]:
         when = rule.when
@@ -299,14 +263,14 @@ class Engine:
             news = memory.timeline.elapse(now_ms, _for_ms(when), self._new_breach)
             if news:
                 self._changed.add(key)
-            return [outcome for one in news for outcome in _told(rule, one)]
+            return [outcome for one in news for outcome in told(rule, one)]
         due_ms = self._heard_ms[key] + when.after_ms
         if memory.silent is not None or now_ms < due_ms:
             return []
         memory.silent = self._new_breach()
         memory.device = memory.device or self._devices.get(rule.position, "")
         self._changed.add(key)
-        return [_plain("occurred", memory.silent, rule, memory.device, due_ms)]
+        return [plain("occurred", memory.silent, rule, memory.device, due_ms)]
 
     def _plan(self, key: RuleKey) -> None:
         """Note when the rule has to be looked at without a reading."""
@@ -332,22 +296,13 @@ class Engine:
 
     def _end(self, key: RuleKey, now_ms: int) -> list[Outcome]:
         found = self._open(key)
-        return [] if found is None else [_plain("cleared", found.breach, found.rule, found.device, now_ms)]
+        return [] if found is None else [plain("cleared", found.breach, found.rule, found.device, now_ms)]
 
     def _saved(self, key: RuleKey) -> Saved:
         if key not in self._rules:
             return Saved(position=key[0], id=key[1], document=None)
         state = RuleState(rule=self._rules[key], memory=self._memories[key])
         return Saved(position=key[0], id=key[1], document=msgspec.json.encode(state))
-
-    def _remember(self, key: RuleKey, device: str, identity: str, now_ms: int) -> None:
-        known = self._seen[(key, device)]
-        known[identity] = now_ms
-        while known:
-            oldest = next(iter(known))
-            if len(known) <= REMEMBERED_MESSAGES and known[oldest] > now_ms - REMEMBERED_MS:
-                break
-            del known[oldest]
 
     def _index(self) -> None:
         by_position: dict[str, list[Rule]] = defaultdict(list)
@@ -358,60 +313,3 @@ class Engine:
 
 def _for_ms(when: Threshold | State | Rate) -> int:
     return 0 if isinstance(when, Rate) else when.for_ms
-
-
-def _identity(reading: Reading) -> str | None:
-    """The name of the reading's message: its device and key, and its own time if it came with the message."""
-    if reading.key is None:
-        return None
-    at = f"@{reading.time_ms}" if reading.time_source is TimeSource.DEVICE else ""
-    return f"{reading.device}\n{reading.key}{at}"
-
-
-def _sample(reading: Reading, value: Value, *, believed: bool) -> Sample:
-    return Sample(
-        at_ms=reading.time_ms if believed else reading.received_ms,
-        received_ms=reading.received_ms,
-        device_ms=reading.time_ms,
-        clock_trusted=believed,
-        device=reading.device,
-        value=value,
-    )
-
-
-def _told(rule: Rule, news: News) -> list[Outcome]:
-    """The outcomes of one piece of news: begun, over, or both."""
-    parts: tuple[tuple[Literal["occurred", "cleared"], Sample | None], ...] = (
-        ("occurred", news.began),
-        ("cleared", news.ended),
-    )
-    return [
-        Outcome(
-            event=event,
-            breach=news.breach,
-            rule=rule,
-            device=sample.device,
-            point=getattr(rule.when, "point", None),
-            value=sample.value,
-            device_ms=sample.device_ms,
-            clock_trusted=sample.clock_trusted,
-        )
-        for event, sample in parts
-        if sample is not None
-    ]
-
-
-def _plain(
-    event: Literal["occurred", "cleared"], breach: str, rule: Rule, device: str, at_ms: int
-) -> Outcome:
-    """An outcome that no value made: a silence, or the end of a rule."""
-    return Outcome(
-        event=event,
-        breach=breach,
-        rule=rule,
-        device=device,
-        point=getattr(rule.when, "point", None),
-        value=None,
-        device_ms=at_ms,
-        clock_trusted=True,
-    )
