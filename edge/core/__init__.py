@@ -1,0 +1,1 @@
+"""The edge without input and output: bytes, readings and times in, values out."""

@@ -67,6 +67,7 @@ class PolledDevice:
         self._cuts: frozenset[Cut] = frozenset()
         self._cut_ms = now_ms
         self._missing: dict[Want, int] = {}
+        self._outdated = False  # the polls' blocks were made before the newest cut or lack was known
         self._polls: dict[tuple[int, bool], Poll] = {}
         self._replan(now_ms, jitter)
 
@@ -118,11 +119,13 @@ class PolledDevice:
             poll.pending.extendleft((high, low))
             self._cuts |= {cut}
             self._cut_ms = now_ms
+            self._outdated = True
             return None
         if code not in UNSUPPORTED:
             return self._finish(poll, now_ms)
         poll.pending.popleft()
         self._missing |= dict.fromkeys(block.wants, now_ms)
+        self._outdated = True
         ended = None if poll.pending else self._finish(poll, now_ms)
         return Finished(ended.values if ended else {}, block.wants)
 
@@ -138,10 +141,13 @@ class PolledDevice:
         poll.due_ms += poll.every_ms
         if poll.due_ms < now_ms:
             poll.due_ms += -(-(now_ms - poll.due_ms) // poll.every_ms) * poll.every_ms
-        self._replan(now_ms, 0.0)
+        if self._outdated:
+            self._replan(now_ms, 0.0)
         return Finished(values)
 
     def _forgive(self, now_ms: int) -> None:
+        if not self._missing and not self._cuts:
+            return
         expired = [want for want, since in self._missing.items() if now_ms - since >= RETRY_UNSUPPORTED_MS]
         stale_cuts = bool(self._cuts) and now_ms - self._cut_ms >= RETRY_MERGING_MS
         if not expired and not stale_cuts:
@@ -153,6 +159,7 @@ class PolledDevice:
         self._replan(now_ms, 0.0)
 
     def _replan(self, now_ms: int, jitter: float) -> None:
+        self._outdated = False
         blocks: dict[tuple[int, bool], list[Block]] = {}
         for block in plan((want for want in self.wants if want not in self._missing), self._cuts):
             first = block.wants[0]

@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import Any
 
 from edge.driver import EdgeDevice, TroubleReason, TroubleReport
 from edge.readings import Reading
-from firmware_profiles import Profile, load_catalogue
+from firmware_profiles import Profile, read_profile
+from firmware_profiles.load import MODELS
 
-CATALOGUE = load_catalogue()
 PATIENCE_S = 20.0
 """How long a test waits for what must come; far more than it takes, so that a busy machine fails nothing."""
 
@@ -70,7 +71,15 @@ async def running(run: Callable[[], Awaitable[None]]) -> AsyncIterator[asyncio.T
         assert task.done(), "it did not stop within 5 s"
 
 
+@cache
+def packaged(name: str) -> Profile:
+    """A packaged profile, read alone."""
+    profile, problems = read_profile(next(MODELS.rglob(f"{name}.yaml")))
+    assert profile is not None, problems
+    return profile
+
+
 def device(profile: Profile | str, name: str, **address: Any) -> EdgeDevice:
     """A device `name` at the position `at-name`."""
-    known = CATALOGUE[profile] if isinstance(profile, str) else profile
+    known = packaged(profile) if isinstance(profile, str) else profile
     return EdgeDevice(id=name, position=f"at-{name}", profile=known, address=address)

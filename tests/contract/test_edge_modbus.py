@@ -137,6 +137,45 @@ async def test_a_host_that_comes_later_is_found(inbox: Inbox, free_port: int) ->
             await inbox.until(lambda: inbox.readings)
 
 
+async def test_a_host_that_goes_away_and_comes_back_is_read_again(inbox: Inbox, free_port: int) -> None:
+    quick = profile_of({"address": 0, "count": 1, "every": "50ms"})
+    unit = SimulatedUnit(unit=1, registers=lambda: {0: 7})
+    async with reading_from(inbox, device(quick, "d", host="127.0.0.1", port=free_port)):
+        for _ in range(3):
+            inbox.readings.clear()
+            async with ModbusHost([unit], port=free_port):
+                await inbox.until(lambda: len(inbox.readings) >= 3)
+            inbox.troubles.clear()
+            await inbox.until(lambda: inbox.troubles)
+
+
+@pytest.mark.parametrize("answer", [b"", b"\0" * 300, bytes(range(9)), b"\0\1\0\0\0\2\1\x83"])
+async def test_a_host_that_hangs_up_at_each_request_harms_nobody(inbox: Inbox, answer: bytes) -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(12)
+        writer.write(answer)
+        writer.close()
+
+    quick = profile_of({"address": 0, "count": 1, "every": "20ms", "fast": True})
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server, ModbusHost([SimulatedUnit(unit=1, registers=lambda: {0: 7})]) as good:
+        port = server.sockets[0].getsockname()[1]
+        bad = device(quick, "bad", host="127.0.0.1", port=port, timeout_ms=50)
+        async with reading_from(inbox, bad, device(quick, "good", host=good.host, port=good.port)):
+            await inbox.until(lambda: len(inbox.reasons("bad")) >= 2 and len(inbox.readings) >= 20)
+        server.close()
+    assert {reading.device for reading in inbox.readings} == {"good"}
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 70 + ".example", "no such host", "\N{SNOWMAN}" * 30])
+async def test_a_host_that_is_no_name_harms_nobody(inbox: Inbox, host: str) -> None:
+    async with ModbusHost([probe(5)]) as good:
+        bad = device("qdy30a", "bad", host=host)
+        async with reading_from(inbox, bad, level("good", good)):
+            await inbox.until(lambda: inbox.troubles and inbox.readings)
+    assert set(inbox.reasons()) == {TroubleReason.UNREACHABLE}
+
+
 async def test_a_busy_device_gives_a_trouble_and_no_value(inbox: Inbox) -> None:
     async with ModbusHost([probe(5)]) as host:
         host.failing = {1: 6}

@@ -15,7 +15,7 @@ from edge.drivers.mqtt import Broker, MqttDriver, MqttSettings
 from edge.readings import Quality
 from sunwell.simulate.registry import Registry
 from sunwell.simulate.street import Street
-from tests.contract.edge_inbox import CATALOGUE, Inbox, running
+from tests.contract.edge_inbox import Inbox, packaged, running
 from tests.parts.mosquitto import Mosquitto
 
 
@@ -40,7 +40,7 @@ def edge_devices(registry: Registry, driver: str) -> list[EdgeDevice]:
         EdgeDevice(
             id=row.id,
             position=row.position_id,
-            profile=CATALOGUE[row.profile],
+            profile=packaged(row.profile),
             address=row.address,
             parameters=row.parameters,
         )
@@ -97,7 +97,7 @@ def test_the_registry_is_whole_and_consistent() -> None:
     assert {row.position_id for row in registry.devices} == set(positions)
     homes = defaultdict(set)
     for row in registry.devices:
-        profile = CATALOGUE[row.profile]
+        profile = packaged(row.profile)
         assert profile.driver == row.driver == next(name for name in DRIVERS if name == row.driver)
         resident = positions[row.position_id].resident_id
         if resident is not None:

@@ -6,6 +6,7 @@ make us connect anew, since a line that is dead without a word looks just like t
 """
 
 import asyncio
+import logging
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ from firmware_profiles import Refusal, RegisterPayload, decode
 
 CONNECT_S: Final = 3.0
 SILENT_REQUESTS: Final = 3
+# All that it would say comes to us as answers and exceptions, and is reported once, as trouble.
+logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
 _READ: Final = {
     1: "read_coils",
     2: "read_discrete_inputs",
@@ -113,9 +116,12 @@ class Line:
             client = AsyncModbusTcpClient(
                 self._host, port=self._port, retries=0, reconnect_delay=0, timeout=CONNECT_S
             )
-            if await client.connect():
-                self._client = client
-                return
+            try:
+                if await client.connect():
+                    self._client = client
+                    return
+            except UnicodeError:
+                pass  # a host that is no name at all; the same to us as one that is not there
             client.close()
             failures += 1
             self._report(

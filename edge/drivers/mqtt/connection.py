@@ -10,10 +10,8 @@ import struct
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from socket import IPPROTO_TCP, TCP_NODELAY
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
@@ -24,6 +22,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edge.core.envelopes import MAXIMUM_BODY_BYTES
+from edge.drivers.mqtt.broker import Broker, BrokerError, Message, VersionRefusedError, tls_context
 
 CONNECT_S: Final = 3.0
 """Bounds both steps of connecting, so that a stop never waits longer than 5 s."""
@@ -42,45 +41,6 @@ TOPICS_A_PACKET: Final = 200
 _NO_SUCH_VERSION: Final = "Unsupported protocol version"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Broker:
-    """Where the broker is and how to log in. `ca_file` switches TLS on; "" takes the system's authorities.
-
-    `version` "3.1.1" is for brokers without MQTT 5. They are found out by trial as well, but one that does
-    not answer at all to the newer log-in (amqtt) costs three seconds each start."""
-
-    host: str = "127.0.0.1"
-    port: int = 1883
-    username: str | None = None
-    password_file: Path | None = None
-    ca_file: str | None = None
-    certificate_file: Path | None = None
-    key_file: Path | None = None
-    version: Literal["5", "3.1.1"] = "5"
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """A message as it came. `size` is that of the payload, which is empty if it was too large to be kept.
-    `topic` is None if it is not UTF-8."""
-
-    topic: str | None
-    payload: bytes
-    size: int
-    qos: int
-    mid: int
-    dup: bool
-    retained: bool
-
-
-class BrokerError(ConnectionError):
-    """The broker could not be reached, refused us, or went away. To be tried again later."""
-
-
-class VersionRefusedError(BrokerError):
-    """The broker refused MQTT 5, or had no answer to it. To be tried again at once with 3.1.1."""
-
-
 @asynccontextmanager
 async def connect(
     broker: Broker, *, client_id: str, lasting: bool, version: int = MQTTProtocolVersion.MQTTv5
@@ -92,7 +52,7 @@ async def connect(
     password = None
     if broker.password_file is not None:
         password = (await asyncio.to_thread(broker.password_file.read_text)).strip()
-    tls = await asyncio.to_thread(_tls, broker) if broker.ca_file is not None else None
+    tls = await asyncio.to_thread(tls_context, broker) if broker.ca_file is not None else None
     connection = Connection(
         broker, client_id=client_id, lasting=lasting, version=version, password=password, tls=tls
     )
@@ -372,10 +332,3 @@ class Connection:
     def _on_unregister_write(self, _client: object, _data: object, socket: Any) -> None:
         if self._reading is not None:
             self._loop.remove_writer(socket.fileno())
-
-
-def _tls(broker: Broker) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=broker.ca_file or None)
-    if broker.certificate_file is not None:
-        context.load_cert_chain(broker.certificate_file, broker.key_file)
-    return context

@@ -31,14 +31,8 @@ from edge.driver import (
     cut,
     system_clock,
 )
-from edge.drivers.mqtt.connection import (
-    Broker,
-    BrokerError,
-    Connection,
-    Message,
-    VersionRefusedError,
-    connect,
-)
+from edge.drivers.mqtt.broker import Broker, BrokerError, Message, VersionRefusedError
+from edge.drivers.mqtt.connection import Connection, connect
 from edge.drivers.mqtt.deliveries import Deliveries, digest_of
 from edge.readings import Reading
 from firmware_profiles import MessagePayload, Refusal, decode

@@ -6,16 +6,16 @@ import pytest
 
 from edge.core.compose import Origin, compose
 from edge.readings import Quality, TimeSource
-from firmware_profiles import Sample, load_catalogue
+from firmware_profiles import Sample, read_profile
+from firmware_profiles.load import MODELS
 
 NOW_MS = 1_780_000_000_000
-CATALOGUE = load_catalogue()
+BUTTON, _ = read_profile(MODELS / "button" / "tuya-ts0215a-sos.yaml")
 
 
-def origin(profile: str = "tuya-ts0215a-sos", **fields: Any) -> Origin:
-    return Origin(
-        device="d", position="p", profile=CATALOGUE[profile], received_ms=NOW_MS, digest="00ff", **fields
-    )
+def origin(**fields: Any) -> Origin:
+    assert BUTTON is not None
+    return Origin(device="d", position="p", profile=BUTTON, received_ms=NOW_MS, digest="00ff", **fields)
 
 
 @pytest.mark.parametrize(
