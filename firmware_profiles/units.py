@@ -20,6 +20,7 @@ Unit = Literal[
     "bar",
     "mbar",
     "Pa",
+    "hPa",
     "kPa",
     "MPa",
     "uS/cm",

@@ -21,7 +21,7 @@ from firmware_profiles import (
 from firmware_profiles.layouts import JsonLayout, RegistersLayout, TlvLayout
 
 CATALOGUE = load_catalogue()
-QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),

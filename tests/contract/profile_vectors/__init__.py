@@ -1,0 +1,1 @@
+"""How the words of others' vectors map to our points."""
