@@ -1,12 +1,15 @@
 """Publishes what simulated devices say: in order, at QoS 1, and again after the broker was away."""
 
 import asyncio
+from socket import IPPROTO_TCP, TCP_NODELAY
 from typing import Final, NamedTuple
 
 import aiomqtt
 
 MOST_WAITING: Final = 5_000
 RETRY_S: Final = 0.5
+AT_ONCE: Final = ((IPPROTO_TCP, TCP_NODELAY, 1),)
+"""Without it a message may wait 40 ms for the acknowledgement of the one before."""
 
 
 class Publication(NamedTuple):
@@ -42,7 +45,9 @@ class Publisher:
         current: Publication | None = None
         while True:
             try:
-                async with aiomqtt.Client(host, port, username=username, password=password) as client:
+                async with aiomqtt.Client(
+                    host, port, username=username, password=password, socket_options=AT_ONCE
+                ) as client:
                     while True:
                         # Kept until the broker has it: what was cut off is said again.
                         current = current or await self._waiting.get()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from socket import IPPROTO_TCP, TCP_NODELAY
 
 import aiomqtt
 import pytest
@@ -82,7 +83,8 @@ async def test_presses_come_over_tls_also_many_at_once(secure: tuple[int, int, P
     )
     async with running(driver.run):
         await asyncio.wait_for(driver.ready.wait(), PATIENCE_S)
-        async with aiomqtt.Client("127.0.0.1", plain) as client:
+        at_once = ((IPPROTO_TCP, TCP_NODELAY, 1),)
+        async with aiomqtt.Client("127.0.0.1", plain, socket_options=at_once) as client:
             for number in range(1_000):
                 payload = json.dumps({"action": "emergency", "battery": number % 100})
                 await client.publish("t", payload, qos=number % 2)
