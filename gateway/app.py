@@ -16,10 +16,7 @@ from typing import Final, Self
 
 import structlog
 
-from edge.driver import Driver, Emit, ReportTrouble, TroubleReport, cut
-from edge.drivers.modbus import ModbusDriver
-from edge.drivers.mqtt import MqttDriver, MqttSettings
-from edge.drivers.mqtt.connection import Broker as DeviceBroker
+from edge.driver import Driver, TroubleReport, cut
 from edge.readings import Reading, TimeSource
 from edge.supervisor import SupervisedDriver
 from gateway import wire
@@ -27,6 +24,7 @@ from gateway.commands import answer
 from gateway.core.clean import clean_reading
 from gateway.core.clock import ClockWatch, trusted
 from gateway.core.desired import DesiredError, Wanted, difference, read_desired
+from gateway.driving import BuildDriver, driver_builders, driver_health
 from gateway.keeper import AlarmKeeper
 from gateway.lanes.alarm import AlarmLane
 from gateway.lanes.spill import SpillFile
@@ -34,7 +32,7 @@ from gateway.machine import measure, monotonic_ms, synchronised, wall_ms
 from gateway.recorder import TelemetryRecorder
 from gateway.rules.engine import Engine
 from gateway.rules.outcomes import Outcome
-from gateway.settings import Broker, GatewaySettings
+from gateway.settings import GatewaySettings
 from gateway.store import DesiredStore
 from gateway.troubles import Troubles
 from gateway.uplink import Uplink
@@ -46,8 +44,6 @@ CLOCK_WATCH_S: Final = 1.0
 RESTART_PAUSE_S: Final = 1.0
 
 _log = structlog.get_logger(__name__)
-
-BuildDriver = Callable[[Emit, ReportTrouble], Driver]
 
 
 class GatewayApp:
@@ -175,7 +171,8 @@ class GatewayApp:
             )
         await self._keeper.start()
         self._drivers = {
-            name: self._supervised_driver(name, build) for name, build in self._builders().items()
+            name: self._supervised_driver(name, build)
+            for name, build in driver_builders(settings, self._clock).items()
         }
         await self._resume()
 
@@ -350,7 +347,6 @@ class GatewayApp:
         machine = measure(self.settings.data)
         alarm_depth, alarm_oldest_ms = self._keeper.depth()
         data_depth, data_oldest_ms = self._recorder.depth()
-        counters = [one.counters for one in self._drivers.values()]
         return wire.Health(
             at_ms=now_ms,
             uptime_s=(monotonic_ms() - self._started_ms) / 1000,
@@ -365,17 +361,7 @@ class GatewayApp:
             data_depth=data_depth,
             data_oldest_ms=data_oldest_ms,
             data_lost=self._recorder.lost,
-            drivers=[
-                wire.DriverHealth(
-                    name=one.name,
-                    running=one.running,
-                    restarts=one.restarts,
-                    readings=one.readings,
-                    errors=one.errors,
-                    last_error=one.last_error,
-                )
-                for one in counters
-            ],
+            drivers=[driver_health(one.counters) for one in self._drivers.values()],
             troubles=self._troubles.list(now_ms),
         )
 
@@ -395,35 +381,6 @@ class GatewayApp:
 
     def _supervised_driver(self, name: str, build: BuildDriver) -> SupervisedDriver:
         return SupervisedDriver(name, build, emit=self._emit, trouble=self._report)
-
-    def _builders(self) -> dict[str, BuildDriver]:
-        settings = self.settings
-        mqtt = MqttSettings(
-            broker=_device_broker(settings.devices),
-            client_id=f"sunwell-edge-{settings.name}",
-            deliveries_file=settings.data / "deliveries",
-            discover=settings.discover,
-        )
-        return {
-            "mqtt": lambda emit, trouble: MqttDriver(
-                (), emit=emit, trouble=trouble, settings=mqtt, clock=self._clock
-            ),
-            "modbus": lambda emit, trouble: ModbusDriver((), emit=emit, trouble=trouble, clock=self._clock),
-        }
-
-
-def _device_broker(broker: Broker) -> DeviceBroker:
-    tls = broker.tls
-    return DeviceBroker(
-        host=broker.host,
-        port=broker.port,
-        username=broker.user,
-        password_file=broker.password_file,
-        ca_file=None if tls is None else str(tls.ca),
-        certificate_file=None if tls is None else tls.certificate,
-        key_file=None if tls is None else tls.key,
-        version=broker.version,
-    )
 
 
 def _new_id() -> str:

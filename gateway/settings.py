@@ -28,7 +28,7 @@ class TlsFiles(_Part):
 class Broker(_Part):
     """An MQTT broker. The password stands in a file of its own, readable by the gateway alone.
 
-    `version` "3.1.1" is for brokers without MQTT 5; they are also found out by trial, which takes longer.
+    `version` "3.1.1" is for brokers without MQTT 5, which are found out anyway by one connection more.
     """
 
     host: str = "localhost"

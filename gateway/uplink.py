@@ -80,6 +80,7 @@ class Uplink:
         self._stop = asyncio.Event()
         self._publishing: set[asyncio.Task[None]] = set()
         self._version = _VERSIONS[broker.version]
+        self._version_known = self._version is aiomqtt.ProtocolVersion.V311
         self.online = asyncio.Event()
 
     @property
@@ -118,7 +119,9 @@ class Uplink:
     async def _attempt(self) -> LinkEvent:
         """One connection, from its beginning to its end; how it ended."""
         try:
-            client = self._client(await asyncio.to_thread(self._broker.password))
+            password = await asyncio.to_thread(self._broker.password)
+            await self._learn_version(password)
+            client = self._client(password)
             async with client:
                 self._link.on(LinkEvent.CONNECTED, monotonic_ms())
                 await self._session(client)
@@ -142,13 +145,23 @@ class Uplink:
             _log.warning("connection to the server's broker lost", reason=text)
             return LinkEvent.LOST
         self._trouble("uplink", f"{self._broker.host}:{self._broker.port}: {text}")
-        code = getattr(error, "rc", None)
-        if isinstance(code, ReasonCode) and code.value == OLD_BROKER:
-            self._version = aiomqtt.ProtocolVersion.V311
-        refused = isinstance(code, ReasonCode) and code.value in REFUSALS
-        return LinkEvent.REFUSED if refused else LinkEvent.FAILED
+        return LinkEvent.REFUSED if _reason(error) in REFUSALS else LinkEvent.FAILED
 
-    def _client(self, password: str | None) -> aiomqtt.Client:
+    async def _learn_version(self, password: str | None) -> None:
+        """Find out once whether the broker speaks MQTT 5, without a last will: an old broker takes its
+        properties for something else and never answers."""
+        if self._version_known:
+            return
+        try:
+            async with self._client(password, will=False):
+                pass
+        except aiomqtt.MqttError as error:
+            if _reason(error) != OLD_BROKER:
+                raise
+            self._version = aiomqtt.ProtocolVersion.V311
+        self._version_known = True
+
+    def _client(self, password: str | None, *, will: bool = True) -> aiomqtt.Client:
         tls = self._broker.tls
         files = None
         if tls is not None:
@@ -170,9 +183,7 @@ class Uplink:
             keepalive=KEEPALIVE_S,
             timeout=ANSWER_S,
             tls_params=files,
-            will=aiomqtt.Will(
-                wire.topic(self._gateway, "up/state"), wire.encode(self._state(False)), qos=1, retain=True
-            ),
+            will=aiomqtt.Will(*self._state_message(False), qos=1, retain=True) if will else None,
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         )
         client.pending_calls_threshold = 10_000  # many at once is meant: each waits for its own PUBACK
@@ -262,3 +273,9 @@ def _leaf(error: BaseException) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
+
+
+def _reason(error: BaseException) -> int | None:
+    """The broker's reason code, if it gave one."""
+    code = getattr(error, "rc", None)
+    return int(code.value) if isinstance(code, ReasonCode) else None

@@ -1,0 +1,53 @@
+"""The edge's drivers as this gateway runs them."""
+
+from collections.abc import Callable
+
+from edge.driver import Clock, Driver, Emit, ReportTrouble
+from edge.drivers.modbus import ModbusDriver
+from edge.drivers.mqtt import MqttDriver, MqttSettings
+from edge.drivers.mqtt.broker import Broker as DeviceBroker
+from edge.supervisor import DriverCounters
+from gateway import wire
+from gateway.settings import Broker, GatewaySettings
+
+BuildDriver = Callable[[Emit, ReportTrouble], Driver]
+
+
+def driver_builders(settings: GatewaySettings, clock: Clock) -> dict[str, BuildDriver]:
+    """How to make each driver, by name; made without devices, which come with the desired state."""
+    mqtt = MqttSettings(
+        broker=_device_broker(settings.devices),
+        client_id=f"sunwell-edge-{settings.name}",
+        deliveries_file=settings.data / "deliveries",
+        discover=settings.discover,
+    )
+    return {
+        "mqtt": lambda emit, trouble: MqttDriver((), emit=emit, trouble=trouble, settings=mqtt, clock=clock),
+        "modbus": lambda emit, trouble: ModbusDriver((), emit=emit, trouble=trouble, clock=clock),
+    }
+
+
+def driver_health(counters: DriverCounters) -> wire.DriverHealth:
+    """A driver's counters as they are told to the server."""
+    return wire.DriverHealth(
+        name=counters.name,
+        running=counters.running,
+        restarts=counters.restarts,
+        readings=counters.readings,
+        errors=counters.errors,
+        last_error=counters.last_error,
+    )
+
+
+def _device_broker(broker: Broker) -> DeviceBroker:
+    tls = broker.tls
+    return DeviceBroker(
+        host=broker.host,
+        port=broker.port,
+        username=broker.user,
+        password_file=broker.password_file,
+        ca_file=None if tls is None else str(tls.ca),
+        certificate_file=None if tls is None else tls.certificate,
+        key_file=None if tls is None else tls.key,
+        version=broker.version,
+    )
