@@ -31,6 +31,16 @@ class Catalogue(Mapping[str, Profile]):
     def __len__(self) -> int:
         return len(self._profiles)
 
+    def find(self, vendor: str, model: str) -> tuple[Profile, ...]:
+        """The profiles of a model, by the names that its maker (and Zigbee2MQTT) uses; one for each firmware
+        range. Upper and lower case are the same."""
+        wanted = (vendor.casefold(), model.casefold())
+        return tuple(
+            profile
+            for profile in self._profiles.values()
+            if (profile.vendor.casefold(), profile.model.casefold()) == wanted
+        )
+
 
 def parse_profile(document: Mapping[str, Any], *, file: str = "profile") -> Profile:
     """The profile that a document describes. Raises ProfileErrors with all that is wrong."""

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from firmware_profiles.decode import fixed, flags, json_document, registers, tlv
 from firmware_profiles.decode.model import (
-    MAXIMUM_PAYLOAD_BYTES,
+    MAXIMUM_BINARY_BYTES,
+    MAXIMUM_JSON_BYTES,
     Decoded,
     MessagePayload,
     Payload,
@@ -75,8 +76,9 @@ def _read(profile: Profile, payload: Payload) -> RawRead:
         raise Refusal(RefusalReason.WRONG_PAYLOAD, f"{profile.id} sends messages, it has no registers")
     if not payload.body:
         raise Refusal(RefusalReason.EMPTY, "the message is empty")
-    if len(payload.body) > MAXIMUM_PAYLOAD_BYTES:
-        raise Refusal(RefusalReason.TOO_LONG, f"{len(payload.body)} bytes, more than {MAXIMUM_PAYLOAD_BYTES}")
+    most = MAXIMUM_JSON_BYTES if isinstance(layout, JsonLayout) else MAXIMUM_BINARY_BYTES
+    if len(payload.body) > most:
+        raise Refusal(RefusalReason.TOO_LONG, f"{len(payload.body)} bytes, more than {most}")
     if isinstance(layout, JsonLayout):
         return json_document.read(layout, payload)
     if isinstance(layout, FixedLayout):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from firmware_profiles.layouts import Steps
 
@@ -12,8 +12,11 @@ Value = float | int | bool | str
 Raw = float | int | bool | str | None
 """A value as it stood in the payload; None where its bytes are no value of their type."""
 
-MAXIMUM_PAYLOAD_BYTES = 1_048_576
-"""Larger messages are refused unread: the largest known ones are face terminals' events with a picture."""
+MAXIMUM_JSON_BYTES: Final = 1_048_576
+"""Larger documents are refused unread: the largest known ones are face terminals' events with a picture."""
+
+MAXIMUM_BINARY_BYTES: Final = 4_096
+"""Larger frames are refused unread: LoRaWAN carries 242 bytes, and a frame is read byte by byte."""
 
 
 class RefusalReason(StrEnum):

@@ -163,7 +163,8 @@ def _time(spec: TimeField, values: Mapping[str, Value]) -> int | None:
     if isinstance(value, str):
         found = _iso(value, spec.zone) if spec.unit == "iso" else None
     else:
-        found = int(value * (1_000 if spec.unit == "s" else 1))
+        # Compared before it is multiplied: a float near its end would become infinite.
+        found = int(value * (1_000 if spec.unit == "s" else 1)) if abs(value) < _LATEST_MS else None
     return found if found is not None and 0 < found < _LATEST_MS else None
 
 

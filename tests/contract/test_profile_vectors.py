@@ -21,7 +21,8 @@ from firmware_profiles import (
     decode,
     load_catalogue,
 )
-from tests.contract.profile_vectors import handmade, lorawan, registers
+from firmware_profiles.layouts import JsonLayout
+from tests.contract.profile_vectors import handmade, lorawan, registers, z2m
 
 CATALOGUE = load_catalogue()
 FOLDER = os.environ.get("SUNWELL_VECTORS")
@@ -41,10 +42,11 @@ def cases(found: list[dict[str, Any]]) -> list[Any]:
     """The rows as test cases; without the folder, one that says so."""
     if FOLDER is None:
         return [pytest.param({}, marks=pytest.mark.skip(reason=UNSET), id="none")]
-    return [
-        pytest.param(row, id=f"{row.get('model', row.get('device'))}-{index}")
-        for index, row in enumerate(found)
-    ]
+    return [pytest.param(row, id=f"{_name(row)}-{index}") for index, row in enumerate(found)]
+
+
+def _name(row: dict[str, Any]) -> str:
+    return str(row.get("model") or row.get("device") or row["definition"]["model"])
 
 
 def test_the_vectors_are_there() -> None:
@@ -132,6 +134,37 @@ def test_lorawan(row: dict[str, Any]) -> None:
             assert sample.status[point]
         else:
             assert close(sample.points.get(point), value), (point, sample.points)
+
+
+def zigbee() -> list[dict[str, Any]]:
+    """The devices of a real bridge/devices message that have been interviewed."""
+    if FOLDER is None:
+        return []
+    text = (Path(FOLDER) / "z2m_bridge_devices_sample.json").read_text(encoding="utf-8")
+    return [entry for entry in json.loads(text) if entry.get("definition")]
+
+
+@pytest.mark.parametrize("row", cases(zigbee()))
+def test_zigbee_devices_have_their_points_and_polarity(row: dict[str, Any]) -> None:
+    (profile,) = CATALOGUE.find(row["definition"]["vendor"], row["definition"]["model"])
+    assert isinstance(profile.decode, JsonLayout)
+    points = {field.path: name for name, field in profile.decode.fields.items()}
+    for expose in row["definition"]["exposes"]:
+        if expose["property"] in z2m.NO_QUANTITY or expose["access"] & 2:  # what can be set is a setting
+            continue
+        name = points[expose["property"]]
+        point = profile.points[name]
+        if expose["type"] == "binary":
+            on, off = z2m.POLARITY.get(expose["property"], (True, False))
+            for raw, value in ((expose["value_on"], on), (expose["value_off"], off)):
+                body = json.dumps({expose["property"]: raw}).encode()
+                (sample,) = decode(profile, MessagePayload(body)).samples
+                assert sample.points == {name: value}
+        elif expose["type"] == "enum":
+            assert set(expose["values"]) <= set(point.values)
+        elif expose["type"] == "numeric":
+            assert point.kind == "measure"
+            assert (expose.get("unit"), point.unit) in z2m.UNITS
 
 
 @pytest.mark.skipif(FOLDER is None, reason=UNSET)

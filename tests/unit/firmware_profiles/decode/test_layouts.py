@@ -112,6 +112,7 @@ def test_tlv_keeps_what_came_before_an_unknown_or_cut_item(tail: str) -> None:
         ("03 67 01", 85, "truncated"),
         ("", 85, "empty"),
         ("01 75 64", 2, "unknown_port"),
+        ("01 75 64" * 1_366, 85, "too_long"),
     ],
 )
 def test_tlv_refuses(body: str, port: int, why: str) -> None:
@@ -299,6 +300,8 @@ def test_any_of_makes_a_state_out_of_a_code() -> None:
         (b"0", "s", "+00:00", None),
         (b"-5", "s", "+00:00", None),
         (b"1e18", "s", "+00:00", None),
+        (b"1.7e308", "s", "+00:00", None),
+        (b"-1.7e308", "ms", "+00:00", None),
         (b"true", "s", "+00:00", None),
         (b'"soon"', "iso", "+00:00", None),
         (b'"1700000003"', "s", "+00:00", None),
