@@ -49,9 +49,11 @@ def span(language: str, seconds: float) -> str:
 
 
 def gap(earlier: datetime, later: datetime) -> str:
-    """The signed difference between two clocks: "+0.42 s", "+3 min 05 s"."""
+    """The signed difference between two clocks: "+42 ms", "+1.50 s", "+3 min 05 s"."""
     seconds = (later - earlier).total_seconds()
     sign, size = ("−" if seconds < 0 else "+"), abs(seconds)
+    if size < 1:
+        return f"{sign}{size * 1000:.0f} ms"
     if size < 60:
         return f"{sign}{size:.2f} s"
     if size < 3_600:

@@ -5,6 +5,7 @@ from typing import Final
 WORDS: Final[dict[str, str]] = {
     "app.name": "Sunwell",
     "app.claim": "A press becomes a person who goes",
+    "app.colon": ": ",
     "app.skip": "Skip to content",
     "nav.label": "Main navigation",
     "nav.tasks": "Tasks",

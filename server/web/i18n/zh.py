@@ -5,6 +5,7 @@ from typing import Final
 WORDS: Final[dict[str, str]] = {
     "app.name": "阳光井",
     "app.claim": "有人按下，就有人到",
+    "app.colon": "：",
     "app.skip": "跳到内容",
     "nav.label": "主导航",
     "nav.tasks": "任务",

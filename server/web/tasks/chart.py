@@ -18,6 +18,8 @@ from server.web.i18n import say
 AROUND: Final = timedelta(minutes=30)
 LINES: Final = 3
 """More lines than this in one small picture say less."""
+CANDIDATES: Final = 8
+"""Curves that are fetched to choose from."""
 _NO_CURVE: Final = ("battery", "voltage", "linkquality", "rssi", "snr", "signal")
 
 
@@ -45,9 +47,18 @@ async def around(
     return {
         "start": milliseconds(start),
         "end": milliseconds(end),
-        "marks": sorted({milliseconds(occurrence.device_at) for occurrence in page.occurrences})[:50],
-        "lines": [await curve(context, line, start=start, end=end) for line in lines],
+        "marks": sorted(
+            {milliseconds(each.device_at) for each in page.occurrences if each.event == "occurred"}
+        )[:50],
+        "lines": telling([await curve(context, line, start=start, end=end) for line in lines]),
     }
+
+
+def telling(curves: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The curves worth showing: those that move, in order; where none does, the first with points."""
+    drawn = [each for each in curves if each["points"]]
+    moving = [each for each in drawn if len({mean for _, mean, *_ in each["points"]}) > 1]
+    return moving[:LINES] or drawn[:1]
 
 
 async def curve(context: Context, line: Line, *, start: datetime, end: datetime) -> dict[str, Any]:
@@ -119,4 +130,4 @@ def _lines(
         if not line.point.startswith(_NO_CURVE) or line.point == asked.get(position.id)
     ]
     lines.sort(key=lambda line: line.point != asked.get(line.position))
-    return page, lines[:LINES]
+    return page, lines[:CANDIDATES]

@@ -27,7 +27,7 @@ export function draw(element, content, markName = "") {
       silent: true,
       symbol: ["none", "none"],
       lineStyle: { color: token("--critical"), width: 2, type: "solid" },
-      label: { show: marks.length < 4, formatter: markName, color: token("--critical"), fontWeight: 600 },
+      label: { formatter: (mark) => (mark.dataIndex === 0 ? markName : ""), color: token("--critical"), fontWeight: 600 },
       data: marks,
     },
   }));

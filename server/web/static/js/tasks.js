@@ -38,7 +38,7 @@ function counted() {
 
 function say(card, again) {
   const element = document.getElementById(card.dataset.severity === "critical" ? "say-critical" : "say");
-  element.textContent = `${again ? place.dataset.again : place.dataset.new}：${card.dataset.say}`;
+  element.textContent = `${again ? place.dataset.again : place.dataset.new}: ${card.dataset.say}`;
 }
 
 function arrived(html) {

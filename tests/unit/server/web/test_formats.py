@@ -43,7 +43,7 @@ def test_a_span_is_its_largest_unit(seconds: float, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0.42, "+0.42 s"), (-1.5, "−1.50 s"), (185, "+3 min 05 s"), (7_260, "+2 h 01 min")],
+    [(0.004, "+4 ms"), (0.42, "+420 ms"), (-1.5, "−1.50 s"), (185, "+3 min 05 s"), (7_260, "+2 h 01 min")],
 )
 def test_a_gap_has_its_sign(seconds: float, text: str) -> None:
     assert formats.gap(NOON, NOON + timedelta(seconds=seconds)) == text
