@@ -10,6 +10,7 @@ from firmware_profiles.layouts import (
     AnyOfDerive,
     ByteField,
     Factor,
+    FaultDerive,
     FieldFactor,
     FixedLayout,
     FlagsLayout,
@@ -133,8 +134,9 @@ def _target(profile: Profile, path: Path, name: str) -> Iterator[Finding]:
 def _derived(profile: Profile, known: set[str]) -> Iterator[Finding]:
     for name, derive in profile.decode.derive.items():
         path: Path = ("decode", "derive", name)
-        if derive.from_ not in known:
-            yield (*path, "from"), no_such("field", derive.from_, known)
+        for source in derive.from_ if isinstance(derive, FaultDerive) else (derive.from_,):
+            if source not in known:
+                yield (*path, "from"), no_such("field", source, known)
         if isinstance(derive, RouteDerive):
             if derive.by not in known:
                 yield (*path, "by"), no_such("field", derive.by, known)
@@ -142,7 +144,7 @@ def _derived(profile: Profile, known: set[str]) -> Iterator[Finding]:
                 yield from _target(profile, (*path, "to", key), target)
             continue
         yield from _target(profile, path, name)
-        if not isinstance(derive, AnyOfDerive):
+        if not isinstance(derive, AnyOfDerive | FaultDerive):
             yield from _steps(profile, path, name, derive, known)
 
 

@@ -121,15 +121,27 @@ class AnyOfDerive(Model):
     values: Annotated[tuple[Scalar, ...], Field(strict=False, min_length=1)]
 
 
+class FaultDerive(Model):
+    """True while any of `from` was read and gave no value, false while one gave one: a sensor that answers
+    but does not measure is neither silent nor watching, so a rule has to see it. What the installer has not
+    set is no fault of the sensor."""
+
+    kind: Literal["fault"]
+    from_: Annotated[
+        tuple[str, ...], BeforeValidator(as_tuple), Field(alias="from", strict=False, min_length=1)
+    ]
+
+
 def _derive_tag(value: Any) -> str:
     kind = value.get("kind", "value") if isinstance(value, dict) else value.kind
-    return kind if kind in ("value", "route", "any_of") else "value"
+    return kind if kind in ("value", "route", "any_of", "fault") else "value"
 
 
 Derive = Annotated[
     Annotated[ValueDerive, Tag("value")]
     | Annotated[RouteDerive, Tag("route")]
-    | Annotated[AnyOfDerive, Tag("any_of")],
+    | Annotated[AnyOfDerive, Tag("any_of")]
+    | Annotated[FaultDerive, Tag("fault")],
     Discriminator(_derive_tag),
 ]
 

@@ -190,6 +190,12 @@ class Profile(Model):
         ]
         return tuple(sorted(reads, key=lambda read: not read.fast))
 
+    @property
+    def required_parameters(self) -> tuple[str, ...]:
+        """Parameters without a default: until they are given, what depends on them has no value, and its
+        rules can't fire. Ask for them when the device is registered."""
+        return tuple(key for key, item in self.parameters.items() if item.default is None)
+
     def parameter_values(self, given: Mapping[str, float] | None = None) -> dict[str, float]:
         """The unit's parameters: the given ones over the profile's defaults; without either, left out."""
         values = {key: item.default for key, item in self.parameters.items() if item.default is not None}

@@ -8,6 +8,7 @@ from firmware_profiles.decode.model import RawField, RawSample, Sample, Value
 from firmware_profiles.decode.steps import (
     UNLISTED,
     UNREADABLE,
+    UNSET,
     NoValue,
     Surroundings,
     apply,
@@ -15,7 +16,7 @@ from firmware_profiles.decode.steps import (
     needs_fields,
     table_text,
 )
-from firmware_profiles.layouts import AnyOfDerive, Derive, Layout, RouteDerive, TimeField
+from firmware_profiles.layouts import AnyOfDerive, Derive, FaultDerive, Layout, RouteDerive, TimeField
 from firmware_profiles.schema import Point, Profile
 
 _LATEST_MS = 4_102_444_800_000
@@ -36,28 +37,24 @@ def assemble(
     profile: Profile, raw: RawSample, parameters: Mapping[str, float], trace: list[FieldStep] | None = None
 ) -> Sample:
     """The sample that the fields make. Every number outside its point's range is named in `bad`."""
-    around = Surroundings({}, {}, parameters)
-    values, status = dict(around.values), dict(around.status)
+    values: dict[str, Value] = {}
+    status: dict[str, str] = {}
     around = Surroundings(values, status, parameters)
+    steps: list[FieldStep] = []
     for field in sorted(raw.fields, key=lambda item: needs_fields(item.steps)):
         _evaluate(profile, field, around, values, status)
-        if trace is not None:
-            trace.append(
-                FieldStep(field.name, field.at, field.raw, values.get(field.name), status.get(field.name))
-            )
+        name = field.name
+        steps.append(FieldStep(name, field.at, field.raw, values.get(name), status.get(name)))
     layout = profile.decode
     for name, derive in layout.derive.items():
         target = _derive(profile, name, derive, around, values, status)
-        if trace is not None and target is not None:
-            trace.append(
-                FieldStep(
-                    target,
-                    f"from {derive.from_}",
-                    values.get(derive.from_),
-                    values.get(target),
-                    status.get(target),
-                )
-            )
+        if target is not None:
+            sources = derive.from_ if isinstance(derive, FaultDerive) else (derive.from_,)
+            read = ", ".join(table_text(values.get(source, status.get(source))) for source in sources)
+            at = f"from {', '.join(sources)}"
+            steps.append(FieldStep(target, at, read, values.get(target), status.get(target)))
+    if trace is not None:
+        trace.extend(steps)
     return _sample(profile, layout, values, status)
 
 
@@ -84,6 +81,8 @@ def _derive(
     values: dict[str, Value],
     status: dict[str, str],
 ) -> str | None:
+    if isinstance(derive, FaultDerive):
+        return _derive_fault(name, derive, values, status)
     if derive.from_ not in values:
         if derive.from_ in status and not isinstance(derive, RouteDerive):
             status[name] = status[derive.from_]
@@ -99,6 +98,16 @@ def _derive(
         values[name] = any(_same(value, item) for item in derive.values)
         return name
     _evaluate(profile, RawField(name, value, derive, ""), around, values, status)
+    return name
+
+
+def _derive_fault(
+    name: str, derive: FaultDerive, values: dict[str, Value], status: Mapping[str, str]
+) -> str | None:
+    broken = any(status.get(source, UNSET) != UNSET for source in derive.from_)
+    if not broken and not any(source in values for source in derive.from_):
+        return None
+    values[name] = broken
     return name
 
 

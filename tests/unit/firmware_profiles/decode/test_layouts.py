@@ -291,6 +291,43 @@ def test_any_of_makes_a_state_out_of_a_code() -> None:
 
 
 @pytest.mark.parametrize(
+    ("body", "fault"),
+    [
+        ("00 05 00 05", False),
+        ("FF FF 00 05", True),
+        ("FF FF FF FF", True),
+        ("00 05", False),
+        ("FF FF", True),
+    ],
+)
+def test_fault_is_true_while_a_sensor_answers_without_a_value(body: str, fault: bool) -> None:
+    field = {"type": "u16", "sentinels": {"0xFFFF": "error"}}
+    part = {
+        "kind": "fixed",
+        "frames": {
+            "two": {"match": {"length": 4}, "fields": {"x": {"at": 0, **field}, "y": {"at": 2, **field}}},
+            "one": {"fields": {"x": {"at": 0, **field}}},
+        },
+        "derive": {"broken": {"kind": "fault", "from": ["x", "y"]}},
+    }
+    profile = made(part, {**POINTS, "broken": state("true", "false")})
+    assert message(profile, body).points["broken"] is fault
+
+
+def test_what_the_installer_has_not_set_is_no_fault() -> None:
+    part = {
+        "kind": "fixed",
+        "frames": {"all": {"fields": {"x": {"below": {"parameter": "height"}}}}},
+        "derive": {"broken": {"kind": "fault", "from": "x"}},
+    }
+    height = {"height": {"name": {"zh": "高", "en": "h"}, "unit": "mm"}}
+    profile = made(part, {"x": measure(), "broken": state("true", "false")}, parameters=height)
+    assert profile.required_parameters == ("height",)
+    assert message(profile, "05").points == {}
+    assert message(profile, "05", None, height=9).points == {"x": 4, "broken": False}
+
+
+@pytest.mark.parametrize(
     ("value", "unit", "zone", "time_ms"),
     [
         (b"1700000003", "s", "+00:00", 1_700_000_003_000),
