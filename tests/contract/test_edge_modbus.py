@@ -84,7 +84,7 @@ async def test_registers_become_a_reading(inbox: Inbox) -> None:
     async with ModbusHost([probe(1234)]) as host, reading_from(inbox, level("well", host)):
         await inbox.until(lambda: inbox.readings)
     reading = inbox.readings[0]
-    assert reading.points == {"water_level": 1234}
+    assert reading.points["water_level"] == 1234
     assert (reading.device, reading.position, reading.received_ms) == ("well", "at-well", NOW_MS)
     assert inbox.reasons() == []
 
