@@ -17,14 +17,66 @@ from firmware_profiles import (
     decode,
     explain,
     load_catalogue,
+    parse_profile,
 )
 from firmware_profiles.layouts import JsonLayout, RegistersLayout, TlvLayout
+from tests.unit.firmware_profiles.making import made, measure, state
 
-CATALOGUE = load_catalogue()
-QUICK = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
+def iso(profile: Profile) -> Profile:
+    """The same profile with its time as text."""
+    document = profile.document()
+    document["decode"]["time"] = {"field": "_t", "unit": "iso", "zone": "+08:00"}
+    return parse_profile(document)
+
+
+EVERYTHING = made(
+    {
+        "kind": "json",
+        "fields": {
+            "_code": {"path": "code"},
+            "_t": {"path": "t"},
+            "_record": {"path": "record"},
+            "scaled": {
+                "path": "a",
+                "scale": [{"field": "_code"}, {"parameter": "p", "times": 3}],
+                "offset": 1,
+            },
+            "spanned": {
+                "path": "b",
+                "span": {"raw": [4, 20], "value": [{"parameter": "p"}, {"field": "_code"}]},
+            },
+            "level": {"path": "c", "strip": ["mm", "cm"], "below": {"parameter": "p"}},
+            "coded": {"path": "d", "enum": {"1": "one", "true": "two"}, "absent": [0, ""]},
+            "hot": {"path": "e", "bits": "6:2", "one_hot": {"0": "one", "4": "two"}},
+            "flag": {"path": "f", "invert": True},
+            "text": {"path": "g"},
+            "watched": {"path": "h", "sentinels": {"-1": "error"}},
+        },
+        "derive": {
+            "r": {"kind": "route", "from": "_code", "by": "_record", "to": {"1": "scaled", "x": "text"}},
+            "any": {"kind": "any_of", "from": "_code", "values": [1, "1", True]},
+            "broken": {"kind": "fault", "from": ["watched", "scaled"]},
+        },
+        "time": {"field": "_t"},
+        "key": ["_record", "_t", "_code"],
+    },
+    {
+        **{name: measure(low=-50, high=50) for name in ("scaled", "spanned", "level", "watched")},
+        **{name: state("one", "two") for name in ("coded", "hot")},
+        **{name: state("true", "false") for name in ("flag", "any", "broken")},
+        "text": {"name": {"zh": "文", "en": "text"}, "kind": "state"},
+    },
+    parameters={"p": {"name": {"zh": "参", "en": "p"}, "unit": "mm", "default": 2}},
+)
+CATALOGUE = {**load_catalogue(), "everything": EVERYTHING, "everything-iso": iso(EVERYTHING)}
+QUICK = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+NEAR = st.sampled_from(
+    [0, 1, -1, 1.7e308, 2**64, "1", "x", "12 mm", "2026-01-31T08:00:00", "9999-12-31", "true"]
+)
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | NEAR,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=6,
 )
@@ -79,9 +131,10 @@ def check(profile: Profile, decoded: Decoded) -> None:
 
 @pytest.mark.parametrize("profile", CATALOGUE.values(), ids=list(CATALOGUE))
 def test_any_payload_is_decoded_or_refused(profile: Profile) -> None:
+    examples = 400 if profile.id == "made" else 25
     parameters = st.dictionaries(st.sampled_from([*profile.parameters, "other"]), st.floats())
 
-    @QUICK
+    @settings(QUICK, max_examples=examples)
     @given(payloads(profile), parameters)
     def run(payload: Payload, unit: dict[str, float]) -> None:
         try:
