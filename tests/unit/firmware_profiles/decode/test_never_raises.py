@@ -97,7 +97,7 @@ def payloads(profile: Profile) -> st.SearchStrategy[Payload]:
     noise = st.binary(max_size=60)
     if isinstance(layout, JsonLayout):
         keys = [field.path for field in layout.fields.values() if isinstance(field.path, str)]
-        documents = st.dictionaries(st.sampled_from(keys), VALUES).map(
+        documents = st.fixed_dictionaries({}, optional=dict.fromkeys(keys, NEAR | VALUES)).map(
             lambda value: json.dumps(value).encode()
         )
         return st.builds(MessagePayload, documents | noise, ports)
