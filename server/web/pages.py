@@ -14,6 +14,7 @@ from server.web import errors
 from server.web.csrf import same_origin
 from server.web.devices.routes import router as devices
 from server.web.gateways.routes import router as gateways
+from server.web.live.cards import Cards
 from server.web.live.routes import router as live
 from server.web.login.routes import router as login
 from server.web.map.routes import router as street
@@ -29,9 +30,10 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (login, tasks, live, street, devices, ga
 def mount(
     app: FastAPI, *, extra_navigation: Sequence[Entry] = (), extra_folders: Sequence[Path] = ()
 ) -> None:
-    """Adds the pages, their static files, their error pages and their response headers. Call it after the
-    API's error handlers are in place: those keep answering for the API's paths."""
+    """Adds the pages, their static files, their error pages and their response headers. Call it when
+    `app.state.context` and the API's error handlers are in place: these go on answering the API's paths."""
     app.state.pages = Pages(templates(extra_folders), (*ENTRIES, *extra_navigation), static_versions())
+    app.state.cards = Cards(app, app.state.context)
     for router in ROUTERS:
         app.include_router(router, dependencies=[Depends(same_origin)])
     app.mount("/static", _Static(directory=STATIC), name="static")

@@ -39,6 +39,7 @@ def templates(extra_folders: Sequence[Path] = ()) -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        auto_reload=False,
     )
     environment.filters.update(
         clock=formats.clock,

@@ -7,7 +7,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from server.db.database import Change
+from server.tasks.states import TaskAction
 from server.users.roles import Role
+from server.users.viewer import Viewer
 from server.web.rendering import LANGUAGE_COOKIE
 from tests.browser.site import PASSWORD, PEOPLE, Site, site
 
@@ -194,6 +197,27 @@ async def test_a_device_is_registered_with_all_mistakes_at_once(
     again = await browser_of.post("/devices/new", data=form | {"device_id": "other"}, headers=ORIGIN)
     assert again.status_code == 422
     assert "dev-home-2-bed" in again.text
+
+
+async def test_one_change_makes_a_card_for_each_who_sees_it_differently(street: Site) -> None:
+    """Made once for those who see the same, never shown to those who may see less."""
+    cards = street.app.state.cards
+    change = Change("task", "1", "opened")
+    carer, other = Viewer(1, "李敏", Role.CARER), Viewer(2, "周丽", Role.CARER)
+    mine = cards.card(change, carer, "zh")
+    assert mine is cards.card(change, other, "zh")
+    assert "王秀英" in mine
+    assert "接单" in mine
+    wall = cards.card(change, Viewer(8, "大屏", Role.WALL), "zh")
+    assert "秀英" not in wall
+    assert "<button" not in wall
+    assert cards.card(change, Viewer(4, "孙伟", Role.MAINTENANCE), "zh") is None
+    assert cards.card(change, carer, "zh", kind="public_health") is None
+    street.act("carer", TaskAction.ACKNOWLEDGE)
+    later = Change("task", "1", "acknowledge")
+    assert "由我处理" in cards.card(later, carer, "zh")
+    assert "李敏 处理中" in cards.card(later, other, "zh")
+    assert cards.card(Change("task", "99", "opened"), carer, "zh") is None
 
 
 @pytest.mark.parametrize("login", ["wall", "maintenance", "installer"])

@@ -10,11 +10,11 @@ from fastapi.responses import Response
 from server.db.database import Change
 from server.dependencies import GetContext, GetViewer
 from server.errors import NotFoundError
-from server.tasks import repository, views
+from server.tasks import repository
 from server.users.roles import Right
+from server.web.live.cards import Cards
 from server.web.live.stream import Event, EventStream
-from server.web.rendering import language_of, text
-from server.web.tasks.board import group, order
+from server.web.rendering import language_of
 
 router = APIRouter(include_in_schema=False)
 
@@ -26,31 +26,14 @@ def tasks(
     """Every change of a task that this person sees: its card, in their language and with their buttons."""
     viewer.require(Right.VIEW_TASKS)
     language = language_of(request, viewer)
-    app = request.app
+    cards: Cards = request.app.state.cards
 
     def tell(change: Change) -> Iterator[Event]:
         if change.kind != "task":
             return
-        with context.database.read() as session:
-            try:
-                task = repository.seen_by(session, viewer, int(change.id))
-            except NotFoundError:
-                return
-            if kind and task.kind != kind:
-                return
-            (view,) = views.views(session, viewer, [task], context.texts)
-        card = text(
-            app,
-            "tasks/_card.html",
-            language,
-            viewer,
-            task=view,
-            what=change.what,
-            group=group(view),
-            order=order(view),
-            problem="",
-        )
-        yield "task", card
+        card = cards.card(change, viewer, language, kind=kind)
+        if card is not None:
+            yield "task", card
 
     return EventStream(context.bus, tell)
 

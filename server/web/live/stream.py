@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from server.clock import now, to_ms
 from server.db.database import Change
+from server.errors import StoreUnavailableError
 from server.live.bus import Bus
 
 HEARTBEAT_S: Final = 10.0
@@ -80,15 +81,18 @@ class EventStream(Response):
                 continue
             if change is None:
                 break
-            events = (
-                [("resync", "")] if change.kind == "resync" else await run_in_threadpool(self._told, change)
-            )
+            try:
+                events = await self._events(change)
+            except StoreUnavailableError:
+                break  # the page connects again, and then reads everything
             if events:
                 await say(*events)
         await say(last=True)
 
-    def _told(self, change: Change) -> list[Event]:
-        return list(self._tell(change))
+    async def _events(self, change: Change) -> list[Event]:
+        if change.kind == "resync":
+            return [("resync", "")]
+        return await run_in_threadpool(lambda: list(self._tell(change)))
 
 
 async def _gone(receive: Receive) -> None:
