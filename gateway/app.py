@@ -42,6 +42,8 @@ STOP_S: Final = 4.5
 LONGEST_TICK_MS: Final = 1_000
 CLOCK_WATCH_S: Final = 1.0
 RESTART_PAUSE_S: Final = 1.0
+HEALTH_PAUSE_S: Final = 1.0
+"""A flood of new troubles costs one report a second."""
 
 _log = structlog.get_logger(__name__)
 
@@ -332,13 +334,13 @@ class GatewayApp:
     # --- condition
 
     async def _tell_health(self) -> None:
-        """Publish the health again and again. Runs until cancelled."""
+        """Publish the health again and again, and soon after something new is wrong. Runs until cancelled."""
         while True:
-            self._health_sooner.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._health_ms / 1000):
                     await self._health_sooner.wait()
-                    continue
+            await asyncio.sleep(HEALTH_PAUSE_S)
+            self._health_sooner.clear()
             self._uplink.tell_state()
 
     def health(self) -> wire.Health:
@@ -376,6 +378,8 @@ class GatewayApp:
 
     def _trouble(self, source: str, reason: str, detail: str) -> None:
         first = self._troubles.add(source=source, reason=reason, detail=detail, now_ms=self._clock())
+        if first:
+            self._health_sooner.set()
         say = _log.warning if first else _log.debug
         say("trouble", source=source, reason=reason, detail=detail)
 

@@ -198,7 +198,7 @@ async def test_a_message_over_the_limit_is_refused_and_the_next_goes_through(
 ) -> None:
     async with client(mosquitto, "server") as server, client(mosquitto, "gw-1") as gateway:
         await subscribe(server, "sunwell/v1/+/up/#")
-        await publish(gateway, "sunwell/v1/gw-1/up/data", bytes(10_000_000), qos=0)
+        await publish(gateway, "sunwell/v1/gw-1/up/data", bytes(20_000_000), qos=0)
         async with client(mosquitto, "gw-1") as again:
             await publish(again, "sunwell/v1/gw-1/up/data", b"next")
         async with asyncio.timeout(10):

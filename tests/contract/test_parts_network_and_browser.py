@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Browser
 
 from tests.parts.browser import PHONE, page_of, screenshot, wider_than_window
-from tests.parts.proxy import Proxy
+from sunwell.simulate.network import Proxy
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 

@@ -168,6 +168,7 @@ class RealSystem:
             "SUNWELL_GATEWAY_UPLINK__USER": self.gateway,
             "SUNWELL_GATEWAY_UPLINK__PASSWORD_FILE": str(self.mosquitto.password_file(self.gateway)),
             "SUNWELL_GATEWAY_DEVICES__PORT": str(self.device_broker.port),
+            "SUNWELL_GATEWAY_DISCOVER": '["zigbee2mqtt/+"]',
             "SUNWELL_GATEWAY_DEVICES__USER": "edge",
             "SUNWELL_GATEWAY_DEVICES__PASSWORD_FILE": str(self.device_broker.password_file("edge")),
         }

@@ -69,10 +69,17 @@ def street(database: Database, catalogue: Catalogue) -> Database:
         for gateway in ("gw-1", "gw-2"):
             service.put_gateway(session, gateway, schemas.GatewayIn(area_id="area", name=gateway), now=NOW)
         service.put_resident(
-            session, "r1", schemas.ResidentIn(area_id="area", name="王秀英", address="幸福路1号", access="钥匙在邻居家")
+            session,
+            "r1",
+            schemas.ResidentIn(area_id="area", name="王秀英", address="幸福路1号", access="钥匙在邻居家"),
         )
         service.put_well(session, "w1", schemas.WellIn(area_id="area", name="0427", address="幸福路"))
-        places = {"home-sos": {"resident_id": "r1"}, "home-fall": {"resident_id": "r1"}, "well": {"well_id": "w1"}, "kiosk": {}}
+        places = {
+            "home-sos": {"resident_id": "r1"},
+            "home-fall": {"resident_id": "r1"},
+            "well": {"well_id": "w1"},
+            "kiosk": {},
+        }
         for position, of in places.items():
             service.put_position(
                 session, position, schemas.PositionIn(area_id="area", name=position, **of), now=NOW
@@ -92,7 +99,11 @@ def street(database: Database, catalogue: Catalogue) -> Database:
                 session,
                 f"d-{position}",
                 DeviceIn(
-                    gateway_id="gw-1", position_id=position, profile=profile, address=address, parameters=parameters
+                    gateway_id="gw-1",
+                    position_id=position,
+                    profile=profile,
+                    address=address,
+                    parameters=parameters,
                 ),
                 catalogue=catalogue,
                 now=NOW,

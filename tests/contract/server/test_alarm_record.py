@@ -62,14 +62,17 @@ def opened_cover(seq: int, **changed: object) -> AlarmMessage:
 def record(database: Database, message: AlarmMessage, *, after_s: float = 0) -> Recorded:
     """Keeps one message, as the ingest does."""
     with database.write() as session:
-        return service.record(session, gateway_id="gw-1", message=message, now=NOW + timedelta(seconds=after_s))
+        return service.record(
+            session, gateway_id="gw-1", message=message, now=NOW + timedelta(seconds=after_s)
+        )
 
 
 def counts(database: Database) -> tuple[int, int, int]:
     """How many tasks, alarms and occurrences there are."""
     with database.read() as session:
         return tuple(  # type: ignore[return-value]
-            session.scalar(select(func.count()).select_from(model)) or 0 for model in (Task, Alarm, Occurrence)
+            session.scalar(select(func.count()).select_from(model)) or 0
+            for model in (Task, Alarm, Occurrence)
         )
 
 
@@ -204,7 +207,10 @@ def test_an_unknown_position_is_refused_with_what_to_do(street: Database) -> Non
 
 
 def test_a_gateway_speaks_only_for_its_own_positions(street: Database) -> None:
-    with pytest.raises(InvalidError, match="never been read through gateway 'gw-2'"), street.write() as session:
+    with (
+        pytest.raises(InvalidError, match="never been read through gateway 'gw-2'"),
+        street.write() as session,
+    ):
         service.record(session, gateway_id="gw-2", message=press(1), now=NOW)
     assert counts(street) == (0, 0, 0)
 

@@ -96,7 +96,9 @@ async def test_a_token_acts_in_its_role_and_no_more(client: httpx.AsyncClient, t
     assert wrong.status_code == 401
 
 
-async def test_a_task_moves_through_the_api(client: httpx.AsyncClient, token: Headers, street: Database) -> None:
+async def test_a_task_moves_through_the_api(
+    client: httpx.AsyncClient, token: Headers, street: Database
+) -> None:
     record(street, press(1))
     carer = token(Role.CARER)
     (task,) = (await client.get("/api/v1/tasks", headers=carer)).json()
@@ -118,7 +120,9 @@ async def test_a_residents_details_need_a_reason_which_is_written_down(
     assert (await client.get("/api/v1/residents/r1", headers=carer)).status_code == 422
     read = await client.get("/api/v1/residents/r1?reason=visit+tomorrow", headers=carer)
     assert read.json()["access"] == "钥匙在邻居家"
-    assert (await client.get("/api/v1/residents/r1?reason=curious", headers=token(Role.WALL))).status_code == 403
+    assert (
+        await client.get("/api/v1/residents/r1?reason=curious", headers=token(Role.WALL))
+    ).status_code == 403
     assert "name" not in (await client.get("/api/v1/residents", headers=token(Role.WALL))).json()[0]
     (entry,) = (await client.get("/api/v1/audit", headers=manager)).json()
     assert (entry["action"], entry["subject_id"], entry["reason"]) == ("read", "r1", "visit tomorrow")

@@ -49,7 +49,13 @@ def test_a_task_is_worked_to_its_end_and_the_timeline_tells_it(pressed: Database
     act(pressed, carer, A.RESOLVE, outcome=Outcome.HELPED_ON_SITE)
     task = act(pressed, carer, A.CLOSE)
     assert (task.state, task.outcome, task.assignee_id) == ("closed", "helped_on_site", carer.user_id)
-    assert None not in (task.acknowledged_at, task.departed_at, task.arrived_at, task.resolved_at, task.closed_at)
+    assert None not in (
+        task.acknowledged_at,
+        task.departed_at,
+        task.arrived_at,
+        task.resolved_at,
+        task.closed_at,
+    )
     with pressed.read() as session:
         told = [(event.action, event.to_state) for event in repository.timeline(session, 1)]
     assert told == [
