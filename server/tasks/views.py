@@ -13,7 +13,7 @@ from server.alarms.texts import RuleTexts
 from server.db.models import Alarm, Area, Gateway, Occurrence, Position, Resident, Task, TaskEvent, User, Well
 from server.tasks import repository
 from server.tasks.states import TaskAction, TaskState, possible
-from server.users.roles import Right
+from server.users.roles import Right, Role
 from server.users.viewer import Viewer
 
 MASK = "**"
@@ -193,12 +193,16 @@ def _subjects(session: Session, viewer: Viewer, tasks: Sequence[Task]) -> dict[t
             latitude=well.latitude,
             longitude=well.longitude,
         )
-    for position in _rows(session, Position, wanted.get("position", set())):
+    positions = _rows(session, Position, wanted.get("position", set()))
+    homes = {home.id: home for home in _rows(session, Resident, {p.resident_id for p in positions} - {None})}
+    for position in positions:
+        home = homes.get(position.resident_id)
         found["position", position.id] = Subject(
             kind="position",
             id=position.id,
             name=position.name,
-            address="",
+            # Whoever changes a battery must find the door; who lives behind it is not told.
+            address=home.address if home and viewer.role is not Role.WALL else "",
             latitude=position.latitude,
             longitude=position.longitude,
         )

@@ -16,15 +16,16 @@ from server.users.viewer import Viewer
 COOKIE: Final = "sunwell_session"
 SESSION_LIFE: Final = timedelta(hours=12)
 """A shift and a half: nobody is logged out in the middle of one, and a lost telephone is out the next day."""
+WALL_LIFE: Final = timedelta(days=90)
+"""A wall screen shows masked things only, and must not stand at a log-in page in the morning."""
 
 
 def begin(session: Session, user: User, *, now: datetime) -> str:
     """A new log-in of `user`; returns the cookie's value."""
     token = secrets.token_urlsafe(32)
     session.execute(delete(WebSession).where(WebSession.expires_at < now))
-    session.add(
-        WebSession(token_hash=_hash(token), user_id=user.id, created_at=now, expires_at=now + SESSION_LIFE)
-    )
+    life = WALL_LIFE if user.role == Role.WALL else SESSION_LIFE
+    session.add(WebSession(token_hash=_hash(token), user_id=user.id, created_at=now, expires_at=now + life))
     return token
 
 

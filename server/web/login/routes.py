@@ -51,7 +51,7 @@ def send(
     response.set_cookie(
         sessions.COOKIE,
         token,
-        max_age=int(sessions.SESSION_LIFE.total_seconds()),
+        max_age=int(sessions.WALL_LIFE.total_seconds()),
         httponly=True,
         samesite="lax",
         secure=context.settings.https_only,
