@@ -8,19 +8,15 @@ from typing import Any
 
 
 def until_stopped(part: Callable[[], AbstractAsyncContextManager[Any]]) -> None:
-    """Runs `part` in an event loop of its own until SIGINT or SIGTERM; then leaves it in order."""
+    """Runs `part` in an event loop of its own until SIGINT or SIGTERM; then leaves it in order. A signal
+    that comes while it still starts is obeyed as soon as it has started."""
 
     async def run() -> None:
+        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
         async with part():
-            await stop_signal()
+            await stop.wait()
 
     asyncio.run(run())
-
-
-async def stop_signal() -> None:
-    """Waits for SIGINT or SIGTERM."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    await stop.wait()

@@ -120,3 +120,15 @@ def diagram() -> str:
         lines += [f"    {state} --> {after}: {action}" for action, after in moves.items() if after != state]
     lines += [f"    {state} --> [*]" for state in (S.CLOSED, S.CANCELLED)]
     return "\n".join(lines) + "\n"
+
+
+def page() -> str:
+    """The documentation page that shows the table as a picture."""
+    return (
+        "# The life of a task\n\nDrawn from the table in `server/tasks/states.py`; `recur` is another "
+        f"occurrence, everything else is what people do.\n\n```mermaid\n{diagram()}```\n"
+    )
+
+
+if __name__ == "__main__":
+    print(page(), end="")  # noqa: T201 - this is its output
