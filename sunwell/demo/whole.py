@@ -27,8 +27,6 @@ CUT_GATEWAY: Final = "gw-west"
 """The one whose cable the scenario cuts."""
 GRACE_S: Final = 10.0
 """A cut of 20 s is to be seen; in the field a minute is kinder."""
-CABINET_PORTS: Final = (15_021, 15_022, 15_023, 15_024)
-"""Where the simulated Modbus servers listen, so that the next start finds them where they are registered."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +75,7 @@ async def running_demo(settings: DemoSettings) -> AsyncIterator[Server]:
 async def _street(stack: AsyncExitStack, settings: DemoSettings) -> Street | None:
     if not settings.simulate:
         return None
-    street = Street("127.0.0.1", settings.mqtt_port, modbus_ports=CABINET_PORTS)
+    street = Street("127.0.0.1", settings.mqtt_port)
     return await stack.enter_async_context(street)
 
 
