@@ -45,7 +45,10 @@ class InfluxStore:
             return
         try:
             await self._client.write_api().write(
-                bucket=self._bucket, org=self._org, record=body, write_precision=WritePrecision.MS
+                bucket=self._bucket,
+                org=self._org,
+                record=body,
+                write_precision=WritePrecision.MS,  # type: ignore[arg-type] # its constants are plain strings
             )
         except ApiException as error:
             detail = f"InfluxDB answered {error.status}: {str(error.body or error.reason)[:300]}"

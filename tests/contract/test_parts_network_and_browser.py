@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 import pytest
 from playwright.async_api import Browser
 
-from tests.parts.browser import PHONE, page_of, screenshot, wider_than_window
 from sunwell.simulate.network import Proxy
+from tests.parts.browser import PHONE, page_of, screenshot, wider_than_window
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 

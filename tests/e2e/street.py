@@ -29,7 +29,10 @@ def press_at(moment: datetime) -> str:
 
 async def register_home(system: System, *, areas: bool = True) -> None:
     """A resident with an emergency button (Zigbee2MQTT JSON) at home."""
-    put = lambda path, body: system.api("PUT", path, body)  # noqa: E731 - shorter here
+
+    def put(path: str, body: dict[str, Any]) -> None:
+        system.api("PUT", path, body)
+
     if areas:
         put("/areas/area-1", {"kind": "grid", "name": "第一网格"})
         put(f"/gateways/{system.gateway}", {"area_id": "area-1", "name": "一号网关"})

@@ -16,16 +16,21 @@ T0 = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 FAMILIES = {"well": {"level", "tilt", "state", "battery"}, "fall": {"state"}}
 
 
-def point(seconds: float, position: str = "w1", family: str = "well", **fields: float | str) -> Point:
+def point(seconds: float, position: str = "w1", **fields: float | str) -> Point:
     """A reading some seconds after T0."""
+    return kept(seconds, fields, position=position)
+
+
+def kept(seconds: float, fields: dict[str, float | str], *, position: str = "w1") -> Point:
+    """The same, with fields of any name."""
     return Point(
-        family=family,
+        family="well",
         area="area 1",
         position=position,
         device="d,1=x",
         gateway="gw-1",
         time_ms=to_ms(T0 + timedelta(seconds=seconds)),
-        fields=dict(fields),
+        fields=fields,
     )
 
 
@@ -62,7 +67,7 @@ async def test_values_from_before_since_are_not_latest(store: TimeSeriesStore) -
 
 async def test_texts_truth_values_and_statuses_come_back(store: TimeSeriesStore) -> None:
     fields = split({"state": '跌倒 "x"\\', "battery": True}, {"level": "error"})
-    await store.write([point(0, **fields)])
+    await store.write([kept(0, fields)])
     assert await store.latest(FAMILIES, since=T0) == {
         "w1": [
             LatestValue("battery", T0, 1.0),
@@ -73,13 +78,13 @@ async def test_texts_truth_values_and_statuses_come_back(store: TimeSeriesStore)
 
 
 async def test_a_value_ends_a_status(store: TimeSeriesStore) -> None:
-    await store.write([point(0, **split({}, {"level": "error"})), point(5, level=3.0)])
+    await store.write([kept(0, split({}, {"level": "error"})), point(5, level=3.0)])
     (level,) = (await store.latest(FAMILIES, since=T0))["w1"]
     assert level == LatestValue("level", T0 + timedelta(seconds=5), 3.0)
 
 
 async def test_a_series_comes_in_aligned_buckets(store: TimeSeriesStore) -> None:
-    await store.write([point(s, level=float(s)) for s in range(0, 30)])
+    await store.write([point(s, level=float(s)) for s in range(30)])
     await store.write([point(5, position="other", level=99.0)])
     assert await store.series(
         family="well", position="w1", field="level", start=T0, end=T0 + timedelta(seconds=25), width_ms=10_000
@@ -119,9 +124,9 @@ async def test_an_absent_store_says_so(free_port: int) -> None:
 
 
 def test_a_line_escapes_what_the_protocol_means() -> None:
-    assert (
-        line(point(0, **{"level": 1.5, "state.text": 'a"b\\c'}))
-        == 'well,area=area\\ 1,device=d\\,1\\=x,gateway=gw-1,position=w1 level=1.5,state.text="a\\"b\\\\c" 1772352000000'
+    assert line(kept(0, {"level": 1.5, "state.text": 'a"b\\c'})) == (
+        "well,area=area\\ 1,device=d\\,1\\=x,gateway=gw-1,position=w1 "
+        'level=1.5,state.text="a\\"b\\\\c" 1772352000000'
     )
 
 
