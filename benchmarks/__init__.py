@@ -1,0 +1,1 @@
+"""What is measured: whole systems as their users run them, on one machine."""

@@ -1,0 +1,42 @@
+"""`python -m benchmarks press`: what Sunwell does on this machine, as tables and as JSON in build/bench."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from benchmarks import press as presses
+from benchmarks.report import show_machine
+from benchmarks.systems import Parts
+
+app = typer.Typer(no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
+BOTH = (Parts.EMBEDDED, Parts.REAL)
+Which = Annotated[list[Parts] | None, typer.Option("--parts", help="Only these; both if not given")]
+Rounds = Annotated[int, typer.Option(min=1, help="Times that everything is measured; the table has medians")]
+Out = Annotated[Path, typer.Option(help="Folder of the JSON results")]
+FOLDER = Path("build/bench")
+
+
+@app.callback()
+def _main() -> None:
+    """Commands by name, also while there is only one."""
+
+
+@app.command()
+def press(
+    parts: Which = None,
+    count: Annotated[int, typer.Option(min=10, help="Presses counted in a case")] = 500,
+    pace: Annotated[float, typer.Option(min=0.1, help="Presses a second")] = 10,
+    load: Annotated[int, typer.Option(min=1, help="Readings a second beside the loaded case")] = 500,
+    rounds: Rounds = 1,
+    out: Out = FOLDER,
+) -> None:
+    """From a press at the broker to its card on an open page: stored and pushed."""
+    show_machine()
+    plan = presses.Plan(count=count, pace=pace, load=load, rounds=rounds)
+    asyncio.run(presses.measure(tuple(parts or BOTH), plan, out))
+
+
+if __name__ == "__main__":
+    app()
