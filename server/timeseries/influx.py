@@ -16,7 +16,16 @@ from influxdb_client.rest import ApiException
 
 from server.clock import from_ms, to_ms
 from server.errors import InvalidError, StoreUnavailableError
-from server.timeseries.store import Bucket, LatestValue, Point, base_name, newest
+from server.timeseries.store import (
+    TEXT,
+    Bucket,
+    LatestValue,
+    Point,
+    TextValue,
+    base_name,
+    in_time_order,
+    newest,
+)
 
 TIMEOUT_S: Final = 10.0
 _UNAVAILABLE: Final = (aiohttp.ClientError, OSError, asyncio.TimeoutError)
@@ -97,6 +106,21 @@ class InfluxStore:
             Bucket(_time(row[0]), float(row[1]), float(row[2]), float(row[3]), int(row[4]))
             for _, row in _rows(result)
         ]
+
+    async def texts(
+        self, *, family: str, position: str, field: str, start: datetime, end: datetime, limit: int
+    ) -> list[TextValue]:
+        """See `TimeSeriesStore`."""
+        of_field = (
+            f"SELECT {_name(field + TEXT)}, {_name(field)} FROM {_name(family)} "
+            f'WHERE "position" = {_text(position)}'
+        )
+        newest_first = "ORDER BY time DESC LIMIT"
+        within, before = await self._query(
+            f"{of_field} AND time >= {to_ms(start)}ms AND time < {to_ms(end)}ms {newest_first} {limit + 1}; "
+            f"{of_field} AND time < {to_ms(start)}ms {newest_first} 1"
+        )
+        return in_time_order(_values(within), next(iter(_values(before)), None), limit=limit)
 
     async def check(self) -> None:
         """See `TimeSeriesStore`."""
@@ -180,6 +204,12 @@ def _rows(result: dict[str, Any]) -> Iterator[tuple[str, list[Any]]]:
         position = series.get("tags", {}).get("position", "")
         for row in series["values"]:
             yield position, row
+
+
+def _values(result: dict[str, Any]) -> list[tuple[datetime, float | str]]:
+    return [
+        (_time(time), _scalar(number if text is None else text)) for _, (time, text, number) in _rows(result)
+    ]
 
 
 def _time(milliseconds: int) -> datetime:

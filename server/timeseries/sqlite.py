@@ -14,7 +14,16 @@ from typing import Final, TypeVar
 
 from server.clock import from_ms, now, to_ms
 from server.errors import StoreUnavailableError
-from server.timeseries.store import Bucket, LatestValue, Point, base_name, newest
+from server.timeseries.store import (
+    TEXT,
+    Bucket,
+    LatestValue,
+    Point,
+    TextValue,
+    base_name,
+    in_time_order,
+    newest,
+)
 
 T = TypeVar("T")
 RETENTION: Final = timedelta(days=30)
@@ -47,6 +56,12 @@ SELECT time_ms / :width * :width, avg(value), min(value), max(value), count(*) F
 WHERE position = :position AND field = :field AND family = :family AND time_ms >= :start AND time_ms < :end
 GROUP BY 1 ORDER BY 1
 """
+_OF_FIELD: Final = """
+SELECT time_ms, value FROM readings
+WHERE position = :position AND field IN (:field, :text) AND family = :family
+"""
+_WITHIN: Final = _OF_FIELD + " AND time_ms >= :start AND time_ms < :end ORDER BY time_ms DESC LIMIT :limit"
+_BEFORE: Final = _OF_FIELD + " AND time_ms < :start ORDER BY time_ms DESC LIMIT 1"
 
 
 class SqliteStore:
@@ -95,6 +110,28 @@ class SqliteStore:
         }
         rows = await self._on_thread(lambda: self._connection.execute(_SERIES, asked).fetchall())
         return [Bucket(from_ms(row[0]), *row[1:]) for row in rows]
+
+    async def texts(
+        self, *, family: str, position: str, field: str, start: datetime, end: datetime, limit: int
+    ) -> list[TextValue]:
+        """See `TimeSeriesStore`."""
+        asked = {
+            "family": family,
+            "position": position,
+            "field": field,
+            "text": field + TEXT,
+            "start": to_ms(start),
+            "end": to_ms(end),
+            "limit": limit + 1,
+        }
+        within, before = await self._on_thread(
+            lambda: [self._connection.execute(query, asked).fetchall() for query in (_WITHIN, _BEFORE)]
+        )
+        return in_time_order(
+            [(from_ms(time_ms), value) for time_ms, value in within],
+            (from_ms(before[0][0]), before[0][1]) if before else None,
+            limit=limit,
+        )
 
     async def check(self) -> None:
         """See `TimeSeriesStore`."""

@@ -49,6 +49,14 @@ class Bucket:
     count: int
 
 
+@dataclass(frozen=True, slots=True)
+class TextValue:
+    """One value of a state or an event, as a text; a stored number is written shortly: 1, 0, 2.5."""
+
+    time: datetime
+    text: str
+
+
 class TimeSeriesStore(Protocol):
     """Raises `server.errors.StoreUnavailableError` wherever the store does not answer."""
 
@@ -64,6 +72,13 @@ class TimeSeriesStore(Protocol):
         self, *, family: str, position: str, field: str, start: datetime, end: datetime, width_ms: int
     ) -> list[Bucket]:
         """Buckets of `width_ms`, aligned to 1970, that hold values from `start` up to before `end`."""
+
+    async def texts(
+        self, *, family: str, position: str, field: str, start: datetime, end: datetime, limit: int
+    ) -> list[TextValue]:
+        """The values from `start` up to before `end`, in time order, led by the last one before `start`: what
+        was in force then. Of more than `limit` (1 or more) the newest, and then nothing from before `start`,
+        for it would seem to have lasted. Takes the field's texts and its numbers (truth values)."""
 
     async def check(self) -> None:
         """Asks the store whether it works."""
@@ -83,6 +98,22 @@ def split(values: dict[str, float | int | bool | str], statuses: dict[str, str])
     for name, status in statuses.items():
         fields[name + STATUS] = status
     return fields
+
+
+def in_time_order(
+    newest_first: Sequence[tuple[datetime, float | str]],
+    before: tuple[datetime, float | str] | None,
+    *,
+    limit: int,
+) -> list[TextValue]:
+    """The answer of `texts`: `newest_first` are up to `limit` + 1 values of the span, of which the last one
+    only shows that there are more."""
+    shown = list(newest_first[:limit])
+    if before is not None and len(newest_first) <= limit:
+        shown.append(before)
+    return [
+        TextValue(time, value if isinstance(value, str) else f"{value:g}") for time, value in reversed(shown)
+    ]
 
 
 def base_name(field: str) -> str:

@@ -10,7 +10,7 @@ from server.clock import to_ms
 from server.errors import StoreUnavailableError
 from server.timeseries.influx import InfluxStore, line
 from server.timeseries.sqlite import SqliteStore
-from server.timeseries.store import Bucket, LatestValue, Point, TimeSeriesStore, split
+from server.timeseries.store import Bucket, LatestValue, Point, TextValue, TimeSeriesStore, split
 
 T0 = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 FAMILIES = {"well": {"level", "tilt", "state", "battery"}, "fall": {"state"}}
@@ -21,10 +21,12 @@ def point(seconds: float, position: str = "w1", **fields: float | str) -> Point:
     return kept(seconds, fields, position=position)
 
 
-def kept(seconds: float, fields: dict[str, float | str], *, position: str = "w1") -> Point:
+def kept(
+    seconds: float, fields: dict[str, float | str], *, position: str = "w1", family: str = "well"
+) -> Point:
     """The same, with fields of any name."""
     return Point(
-        family="well",
+        family=family,
         area="area 1",
         position=position,
         device="d,1=x",
@@ -102,6 +104,61 @@ async def test_the_same_reading_written_twice_is_one(store: TimeSeriesStore) -> 
         family="well", position="w1", field="level", start=T0, end=T0 + timedelta(seconds=9), width_ms=10_000
     )
     assert bucket.count == 1
+
+
+async def _states(
+    store: TimeSeriesStore, *, limit: int = 10, field: str = "state"
+) -> list[tuple[float, str]]:
+    """What the store tells of a minute from T0 on: seconds after T0, and text."""
+    values = await store.texts(
+        family="well",
+        position="w1",
+        field=field,
+        start=T0,
+        end=T0 + timedelta(seconds=60),
+        limit=limit,
+    )
+    assert all(isinstance(value, TextValue) for value in values)
+    return [((value.time - T0).total_seconds(), value.text) for value in values]
+
+
+async def test_states_come_in_order_led_by_the_one_in_force(store: TimeSeriesStore) -> None:
+    said = {-7200: "none", -3600: "present", 0: '跌倒 "x"\\', 20.5: "fall", 59.999: "none", 60: "late"}
+    await store.write([kept(s, split({"state": text}, {})) for s, text in reversed(said.items())])
+    await store.write([kept(5, split({"state": "elsewhere"}, {}), position="other")])
+    await store.write([kept(6, split({"state": "another family"}, {}), family="fall")])
+    assert await _states(store) == [
+        (-3600, "present"),
+        (0, '跌倒 "x"\\'),
+        (20.5, "fall"),
+        (59.999, "none"),
+    ]
+
+
+async def test_truth_values_and_numbers_are_states_too(store: TimeSeriesStore) -> None:
+    await store.write(
+        [kept(s, split({"state": value}, {})) for s, value in ((-1, True), (1, False), (2, 2.5))]
+    )
+    assert await _states(store) == [(-1, "1"), (1, "0"), (2, "2.5")]
+
+
+async def test_a_state_that_changed_its_type_is_told_whole(store: TimeSeriesStore) -> None:
+    """A new firmware says a word where the old one gave a number."""
+    await store.write([kept(s, split({"state": value}, {})) for s, value in ((1, 3), (2, "open"), (3, 4))])
+    assert await _states(store) == [(1, "3"), (2, "open"), (3, "4")]
+
+
+async def test_of_many_states_the_newest_are_told_and_none_seems_to_last(store: TimeSeriesStore) -> None:
+    await store.write([kept(s, split({"state": f"s{s}"}, {})) for s in range(-1, 5)])
+    assert await _states(store, limit=2) == [(3, "s3"), (4, "s4")]
+    assert await _states(store, limit=5) == [(-1, "s-1"), *((s, f"s{s}") for s in range(5))]
+
+
+async def test_where_nothing_happened_the_state_in_force_is_told(store: TimeSeriesStore) -> None:
+    await store.write([kept(-5, split({"state": "none"}, {"level": "error"}))])
+    assert await _states(store) == [(-5, "none")]
+    assert await _states(store, field="level") == []
+    assert await _states(store, field="a\"b'; DROP") == []
 
 
 async def test_questions_about_nothing_get_nothing(store: TimeSeriesStore) -> None:
