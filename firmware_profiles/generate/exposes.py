@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from firmware_profiles.generate.draft import point_name, printable
+from firmware_profiles.generate.spoken_units import ucum
 from firmware_profiles.generate.words import boolean_values, name_of, range_of, value_names
 
 PUBLISHED: Final = 1
@@ -21,22 +22,6 @@ _LARGEST: Final = 1e12
 _STATES: Final = frozenset({"state", "lock_state", "position", "local_temperature", "contact"})
 _RENAMED: Final = {"contact": "cover_open", "water_leak": "leak"}
 _CLOSED: Final = frozenset({"close", "closed"})
-
-_UNITS: Final[dict[str, tuple[str, float, float]]] = {
-    "": ("1", 1, 0), "lqi": ("1", 1, 0), "%": ("%", 1, 0), "°C": ("Cel", 1, 0),
-    "°F": ("Cel", 0.5555555555555556, -17.77777777777778), "V": ("V", 1, 0), "mV": ("V", 0.001, 0),
-    "mA": ("mA", 1, 0), "A": ("mA", 1000, 0), "lx": ("lx", 1, 0), "hPa": ("hPa", 1, 0),
-    "kPa": ("kPa", 1, 0), "Pa": ("Pa", 1, 0), "bar": ("bar", 1, 0), "mbar": ("mbar", 1, 0),
-    "m": ("m", 1, 0), "cm": ("cm", 1, 0), "mm": ("mm", 1, 0), "°": ("deg", 1, 0), "ppm": ("[ppm]", 1, 0),
-    "ppb": ("[ppb]", 1, 0), "LEL": ("%[LEL]", 1, 0), "%LEL": ("%[LEL]", 1, 0), "µg/m³": ("ug/m3", 1, 0),
-    "μg/m³": ("ug/m3", 1, 0), "mg/L": ("mg/L", 1, 0), "pH": ("[pH]", 1, 0), "µS/cm": ("uS/cm", 1, 0),
-    "dB": ("dB", 1, 0), "dBm": ("dB[mW]", 1, 0), "L": ("L", 1, 0), "m³": ("m3", 1, 0), "g": ("g", 1, 0),
-    "ms": ("ms", 1, 0), "s": ("s", 1, 0), "sec": ("s", 1, 0), "min": ("min", 1, 0),
-    "minutes": ("min", 1, 0), "h": ("h", 1, 0), "hours": ("h", 1, 0), "d": ("d", 1, 0),
-    "days": ("d", 1, 0), "bpm": ("/min", 1, 0), "breaths/min": ("/min", 1, 0), "m/s": ("m/s", 1, 0),
-    "cm/s": ("cm/s", 1, 0), "km/h": ("km/h", 1, 0), "Ω": ("Ohm", 1, 0),
-}  # fmt: skip
-"""Zigbee2MQTT's unit: UCUM code, scale, offset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +123,10 @@ def _key(value: object) -> str:
 
 def _numeric(entry: Mapping[str, Any], name: str, point: str, path: tuple[str, ...]) -> Quantity | str:
     found = str(entry.get("unit") or "").strip()
-    if found not in _UNITS:
+    known = ("V", 0.001, 0) if found == "mV" else ucum(found)
+    if known is None:
         return f"left out: the unit {printable(found, 16)} is not known"
-    unit, scale, offset = _UNITS[found]
+    unit, scale, offset = known
     low, high = entry.get("value_min"), entry.get("value_max")
     if name == "linkquality":
         limits: list[float] = [0, 255]

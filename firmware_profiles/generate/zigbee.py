@@ -151,7 +151,7 @@ def _rules(found: Mapping[str, Quantity], family: str) -> dict[str, Any]:
     def add(key: str, item: Quantity, values: list[Any]) -> None:
         when = {"kind": item.kind, "point": item.point, "values": values}
         shown = ", ".join(str(value).lower() if isinstance(value, bool) else value for value in values)
-        rule = MENU[key].document(when, f"{item.source} of Zigbee2MQTT: {shown}")
+        rule = MENU[key].document(when, f"{item.point}: {shown}, from {item.source} of Zigbee2MQTT")
         rules[key if key not in rules else f"{key}_{item.point}"] = rule
 
     for item in found.values():

@@ -26,8 +26,10 @@ from firmware_profiles import (
 from firmware_profiles.examples import iso_text
 from firmware_profiles.load import MODELS
 from firmware_profiles.problems import meant
+from sunwell.commands import profile_import
 
 app = typer.Typer(help="Device profiles: what a model sends and what it means.", no_args_is_help=True)
+app.add_typer(profile_import.app, name="import")
 _console = Console(highlight=False)
 
 
