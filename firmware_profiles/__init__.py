@@ -1,6 +1,7 @@
 """What a device model is, as data, and the pure decoder from its payloads to points."""
 
 from firmware_profiles.decode import (
+    Codecs,
     Decoded,
     ExplainedSample,
     Explanation,
@@ -23,6 +24,7 @@ from firmware_profiles.schema import Parameter, Point, Profile, RegisterRead
 
 __all__ = [
     "Catalogue",
+    "Codecs",
     "Decoded",
     "ExplainedSample",
     "Explanation",

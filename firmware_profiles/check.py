@@ -7,8 +7,10 @@ from firmware_profiles.decode.numbers import SIZES
 from firmware_profiles.decode.registers import register_count
 from firmware_profiles.decode.steps import table_text
 from firmware_profiles.layouts import (
+    MAXIMUM_SCRIPT_BYTES,
     AnyOfDerive,
     ByteField,
+    CodecLayout,
     Factor,
     FaultDerive,
     FieldFactor,
@@ -84,7 +86,7 @@ def _layers(profile: Profile) -> Iterator[tuple[Path, dict[str, Steps]]]:
     """Each table of fields with its path."""
     layout = profile.decode
     base: Path = ("decode",)
-    if isinstance(layout, JsonLayout | RegistersLayout):
+    if isinstance(layout, JsonLayout | CodecLayout | RegistersLayout):
         yield (*base, "fields"), dict(layout.fields)
     elif isinstance(layout, FixedLayout):
         for name, frame in layout.frames.items():
@@ -187,6 +189,8 @@ def _sizes(profile: Profile) -> Iterator[Finding]:
     layout = profile.decode
     if isinstance(layout, RegistersLayout):
         yield from _reads(layout)
+    elif isinstance(layout, CodecLayout):
+        yield from _script(layout)
     elif isinstance(layout, TlvLayout):
         for tag, item in layout.items.items():
             if isinstance(item.length, int):
@@ -198,6 +202,17 @@ def _sizes(profile: Profile) -> Iterator[Finding]:
         for name, frame in layout.frames.items():
             if frame.match.length:
                 yield from _fits(("decode", "frames", name, "fields"), frame.fields, min(frame.match.length))
+
+
+def _script(layout: CodecLayout) -> Iterator[Finding]:
+    size = len(layout.text.encode("utf-8", "replace"))
+    if not size:
+        yield ("decode", "script"), f"{layout.script} has to stand beside the profile, as UTF-8 text"
+    if size > MAXIMUM_SCRIPT_BYTES:
+        yield (
+            ("decode", "script"),
+            f"{layout.script} has {size} bytes, at most {MAXIMUM_SCRIPT_BYTES} are run",
+        )
 
 
 def _fits(path: Path, fields: dict[str, ByteField], length: int) -> Iterator[Finding]:

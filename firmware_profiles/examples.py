@@ -3,7 +3,7 @@
 import json
 from datetime import UTC, datetime, timedelta
 
-from firmware_profiles.decode import decode
+from firmware_profiles.decode import Codecs, decode
 from firmware_profiles.decode.model import MessagePayload, Payload, Refusal, RegisterPayload, Sample
 from firmware_profiles.problems import Problem
 from firmware_profiles.schema import Example, ExampleInput, ExpectedSample, Profile
@@ -32,20 +32,23 @@ def payload_of(given: ExampleInput) -> Payload:
     return MessagePayload(json.dumps(given.json_).encode(), given.port)
 
 
-def run_examples(profile: Profile, file: str = "profile") -> tuple[Problem, ...]:
-    """Where the examples and the decoder differ; empty when all hold."""
+def run_examples(
+    profile: Profile, file: str = "profile", codecs: Codecs | None = None
+) -> tuple[Problem, ...]:
+    """Where the examples and the decoder differ; empty when all hold. `codecs` as in `decode`."""
     return tuple(
         Problem(file, ("examples", index), f"{example.name}: {difference}")
         for index, example in enumerate(profile.examples)
-        for difference in differences(profile, example)
+        for difference in differences(profile, example, codecs)
     )
 
 
-def differences(profile: Profile, example: Example) -> list[str]:
+def differences(profile: Profile, example: Example, codecs: Codecs | None = None) -> list[str]:
     """What decoding gives other than the example states."""
     parameters = {key: float(value) for key, value in example.input.parameters.items()}
     try:
-        samples = decode(profile, payload_of(example.input), parameters=parameters).samples
+        payload = payload_of(example.input)
+        samples = decode(profile, payload, parameters=parameters, codecs=codecs).samples
     except Refusal as refusal:
         if refusal.reason == example.refusal:
             return []

@@ -6,8 +6,10 @@ to point are always in the same order, see `Steps`.
 """
 
 import re
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from hashlib import blake2b
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Discriminator, Field, Tag
 
@@ -21,6 +23,9 @@ Kind = Literal[
 Order = Literal["big", "little"]
 WordOrder = Literal["ABCD", "CDAB", "BADC", "DCBA", "AB", "BA"]
 """Order of bytes within and between registers, as manuals write it; AB and BA are for single registers."""
+
+MAXIMUM_SCRIPT_BYTES: Final = 131_072
+"""The largest codec of the LoRaWAN device repository has 101 kB."""
 
 
 class ParameterFactor(Model):
@@ -175,6 +180,35 @@ class JsonLayout(Layout):
     fields: Annotated[dict[str, JsonField], Field(min_length=1)]
 
 
+@dataclass(frozen=True)
+class CodecScript:
+    """A script: its file's name, for people, and its text."""
+
+    name: str
+    text: str
+
+    @cached_property
+    def key(self) -> str:
+        """The same for the same text, whatever its name."""
+        return blake2b(self.text.encode("utf-8", "replace"), digest_size=16).hexdigest()
+
+
+class CodecLayout(Layout):
+    """LoRaWAN bytes, decoded by an unmodified TS013 script in a sandbox; the fields are read from the `data`
+    that it returns, as with `json`. `script` is a file beside the profile; its `text` travels with the
+    document."""
+
+    kind: Literal["codec"]
+    script: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.js$")]
+    text: str = ""
+    fields: Annotated[dict[str, JsonField], Field(min_length=1)]
+
+    @cached_property
+    def codec(self) -> CodecScript:
+        """The script to run."""
+        return CodecScript(self.script, self.text)
+
+
 class ByteField(Steps):
     """A value `at` a byte offset (in its frame, item or group)."""
 
@@ -301,5 +335,6 @@ class RegistersLayout(Layout):
 
 
 AnyLayout = Annotated[
-    JsonLayout | FixedLayout | TlvLayout | FlagsLayout | RegistersLayout, Field(discriminator="kind")
+    JsonLayout | CodecLayout | FixedLayout | TlvLayout | FlagsLayout | RegistersLayout,
+    Field(discriminator="kind"),
 ]

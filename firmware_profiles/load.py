@@ -1,6 +1,7 @@
 """Reading profiles: from YAML files, every mistake named and placed, or from the document of a message."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path as FilePath
 from typing import Any, Final
 
@@ -62,6 +63,7 @@ def read_profile(path: FilePath) -> tuple[Profile | None, tuple[Problem, ...]]:
     parsed = parse(text, file)
     if parsed.document is None:
         return None, tuple(parsed.problems)
+    _embed_script(parsed, path)
     profile, problems = _validate(parsed, file, placed=True)
     if profile is not None and profile.id != path.stem:
         line, column = parsed.mark(("id",))
@@ -94,6 +96,17 @@ def load_catalogue(folder: FilePath | None = None) -> Catalogue:
     if problems:
         raise ProfileErrors(problems)
     return Catalogue(profiles)
+
+
+def _embed_script(parsed: Parsed, path: FilePath) -> None:
+    """Put the text of the script that the document names into it; `check` says so where there is none."""
+    decode = parsed.document.get("decode") if isinstance(parsed.document, dict) else None
+    if not isinstance(decode, dict) or decode.get("kind") != "codec" or "text" in decode:
+        return
+    name = decode.get("script")
+    if isinstance(name, str) and FilePath(name).name == name:
+        with suppress(OSError, ValueError):
+            decode["text"] = (path.parent / name).read_text(encoding="utf-8-sig")
 
 
 def _validate(parsed: Parsed, file: str, *, placed: bool) -> tuple[Profile | None, list[Problem]]:

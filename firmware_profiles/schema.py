@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, JsonValue
 
-from firmware_profiles.layouts import AnyLayout, RegistersLayout
+from firmware_profiles.layouts import AnyLayout, CodecLayout, RegistersLayout
 from firmware_profiles.rules import RuleSpec, RuleTemplate, SilenceWhen, StateWhen, ThresholdWhen, When
 from firmware_profiles.units import Unit
 from firmware_profiles.values import Duration, Model, Number, Scalar, Text, duration_text
@@ -158,7 +158,7 @@ class Profile(Model):
     model: str
     name: Text
     firmware: Firmware = Firmware()
-    transport: Literal["zigbee2mqtt", "lorawan", "mqtt", "modbus"]
+    transport: Literal["zigbee2mqtt", "home_assistant", "lorawan", "mqtt", "modbus"]
     verified: Verified
     sources: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
     parameters: dict[PointName, Parameter] = Field(default_factory=dict)
@@ -175,6 +175,11 @@ class Profile(Model):
     def driver(self) -> Literal["mqtt", "modbus"]:
         """The driver that fetches this device's payloads."""
         return "modbus" if self.transport == "modbus" else "mqtt"
+
+    @property
+    def runs_codec(self) -> bool:
+        """Decoding runs a script: it needs a sandbox, and blocks up to 300 ms."""
+        return isinstance(self.decode, CodecLayout)
 
     def document(self) -> dict[str, Any]:
         """The profile as a document of JSON values; `parse_profile` makes the same profile of it."""

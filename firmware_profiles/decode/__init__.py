@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from firmware_profiles.decode import fixed, flags, json_document, registers, tlv
+from firmware_profiles.decode import codec, fixed, flags, json_document, registers, tlv
+from firmware_profiles.decode.codec import Codecs
 from firmware_profiles.decode.model import (
     MAXIMUM_BINARY_BYTES,
     MAXIMUM_JSON_BYTES,
@@ -17,7 +18,7 @@ from firmware_profiles.decode.model import (
     Sample,
 )
 from firmware_profiles.decode.points import FieldStep, assemble
-from firmware_profiles.layouts import FixedLayout, JsonLayout, RegistersLayout, TlvLayout
+from firmware_profiles.layouts import CodecLayout, FixedLayout, JsonLayout, RegistersLayout, TlvLayout
 from firmware_profiles.schema import Profile
 
 
@@ -39,22 +40,33 @@ class Explanation:
     refusal: Refusal | None = None
 
 
-def decode(profile: Profile, payload: Payload, *, parameters: Mapping[str, float] | None = None) -> Decoded:
-    """What the payload says. `parameters` are the unit's own, over the profile's defaults.
+def decode(
+    profile: Profile,
+    payload: Payload,
+    *,
+    parameters: Mapping[str, float] | None = None,
+    codecs: Codecs | None = None,
+) -> Decoded:
+    """What the payload says. `parameters` are the unit's own, over the profile's defaults. `codecs` runs
+    scripts: needed for profiles of decode kind `codec` (`profile.runs_codec`), which block meanwhile.
 
     Raises Refusal, and nothing else, when the payload can't be read at all.
     """
-    raw = _read(profile, payload)
+    raw = _read(profile, payload, codecs)
     values = profile.parameter_values(parameters)
     return Decoded(tuple(assemble(profile, sample, values) for sample in raw.samples), tuple(raw.notes))
 
 
 def explain(
-    profile: Profile, payload: Payload, *, parameters: Mapping[str, float] | None = None
+    profile: Profile,
+    payload: Payload,
+    *,
+    parameters: Mapping[str, float] | None = None,
+    codecs: Codecs | None = None,
 ) -> Explanation:
     """The same as `decode`, with every step on the way; a refusal is part of the answer."""
     try:
-        raw = _read(profile, payload)
+        raw = _read(profile, payload, codecs)
     except Refusal as refusal:
         return Explanation(layout="", samples=(), refusal=refusal)
     values = profile.parameter_values(parameters)
@@ -66,7 +78,7 @@ def explain(
     return Explanation(layout=raw.layout, samples=tuple(samples), notes=tuple(raw.notes))
 
 
-def _read(profile: Profile, payload: Payload) -> RawRead:
+def _read(profile: Profile, payload: Payload, codecs: Codecs | None) -> RawRead:
     layout = profile.decode
     if isinstance(layout, RegistersLayout):
         if not isinstance(payload, RegisterPayload):
@@ -81,6 +93,8 @@ def _read(profile: Profile, payload: Payload) -> RawRead:
         raise Refusal(RefusalReason.TOO_LONG, f"{len(payload.body)} bytes, more than {most}")
     if isinstance(layout, JsonLayout):
         return json_document.read(layout, payload)
+    if isinstance(layout, CodecLayout):
+        return codec.read(layout, payload, codecs)
     if isinstance(layout, FixedLayout):
         return fixed.read(layout, payload)
     if isinstance(layout, TlvLayout):
@@ -89,6 +103,7 @@ def _read(profile: Profile, payload: Payload) -> RawRead:
 
 
 __all__ = [
+    "Codecs",
     "Decoded",
     "ExplainedSample",
     "Explanation",

@@ -1,6 +1,7 @@
 """Decode kind `json`: values at paths of a JSON object."""
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final
 
@@ -37,9 +38,14 @@ def read(layout: JsonLayout, payload: MessagePayload) -> RawRead:
         raise Refusal(RefusalReason.NOT_JSON, f"no JSON: {str(error)[:200]}") from error
     if not isinstance(document, dict):
         raise Refusal(RefusalReason.NOT_AN_OBJECT, f"a JSON {type(document).__name__}, not an object")
+    return RawRead([RawSample(pick(layout.fields, document))], [], "JSON object")
+
+
+def pick(fields: Mapping[str, JsonField], document: dict[str, Any]) -> list[RawField]:
+    """The fields that are in the document; null and empty text say nothing. Raises Refusal if it has none."""
     found: list[RawField] = []
     known = False
-    for name, field in layout.fields.items():
+    for name, field in fields.items():
         value = _at(document, field)
         known = known or value is not _NOTHING
         if value is _NOTHING or value is None or value == "":
@@ -48,7 +54,7 @@ def read(layout: JsonLayout, payload: MessagePayload) -> RawRead:
         found.append(RawField(name, raw, field, _text(field)))
     if not known:
         raise Refusal(RefusalReason.NO_VALUES, f"{_keys(document)}: nothing that this profile reads")
-    return RawRead([RawSample(found)], [], "JSON object")
+    return found
 
 
 def _at(document: Any, field: JsonField) -> Any:

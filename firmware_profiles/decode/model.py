@@ -18,6 +18,9 @@ MAXIMUM_JSON_BYTES: Final = 1_048_576
 MAXIMUM_BINARY_BYTES: Final = 4_096
 """Larger frames are refused unread: LoRaWAN carries 242 bytes, and a frame is read byte by byte."""
 
+MAXIMUM_LORAWAN_BYTES: Final = 242
+"""The longest application payload of LoRaWAN (EU868 at its fastest rate): what a codec is given at most."""
+
 
 class RefusalReason(StrEnum):
     """Why a payload gives nothing at all."""
@@ -31,6 +34,8 @@ class RefusalReason(StrEnum):
     UNKNOWN_LAYOUT = "unknown_layout"
     TRUNCATED = "truncated"
     NO_VALUES = "no_values"  # readable, but nothing in it is of this profile
+    CODEC_REFUSED = "codec_refused"  # the codec's own answer: it does not know this payload
+    CODEC_FAILED = "codec_failed"  # the codec broke a limit or itself, or can't be run here
 
 
 class Refusal(Exception):  # noqa: N818  # a refusal is an answer: the payload is to be kept and shown
@@ -44,10 +49,12 @@ class Refusal(Exception):  # noqa: N818  # a refusal is an answer: the payload i
 
 @dataclass(frozen=True, slots=True)
 class MessagePayload:
-    """One message: its bytes, and its LoRaWAN port where it came with one."""
+    """One message: its bytes, its LoRaWAN port where it came with one, and when it was received: the only
+    clock that a codec sees."""
 
     body: bytes
     port: int | None = None
+    received_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

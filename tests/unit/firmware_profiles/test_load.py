@@ -132,8 +132,8 @@ def test_yaml_is_version_1_2(tmp_path: Path) -> None:
             "kind: register",
             [
                 (
-                    "17:3: decode: must be one of json, fixed, tlv, flags, registers, got 'register', did "
-                    "you mean 'registers'?"
+                    "17:3: decode: must be one of json, codec, fixed, tlv, flags, registers, got 'register', "
+                    "did you mean 'registers'?"
                 ),
             ],
         ),
