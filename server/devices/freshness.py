@@ -10,6 +10,11 @@ _EVERY: Final = timedelta(hours=1)
 _SILENT: Final = timedelta(hours=25)
 """For a profile without a rhythm: Zigbee2MQTT's own limit for devices that sleep."""
 _PATIENCE: Final = 1.5
+STALE_FLOOR: Final = timedelta(seconds=15)
+SILENT_FLOOR: Final = timedelta(seconds=60)
+"""Nothing is stale or silent sooner, however often it speaks. A page is up to 5 s old and what it shows up to
+10 s older: the gateway sends frames, the server stores batches, a busy line takes turns. A device that is
+polled each second would be called late while all is well; its silence at the gateway is judged there."""
 
 
 class Freshness(StrEnum):
@@ -35,6 +40,6 @@ def freshness(profile: Profile | None, last_at: datetime | None, *, now: datetim
         return Freshness.NEVER
     every, silent_after = rhythm(profile)
     age = now - last_at
-    if age > silent_after:
+    if age > max(silent_after, SILENT_FLOOR):
         return Freshness.SILENT
-    return Freshness.STALE if age > every * _PATIENCE else Freshness.FRESH
+    return Freshness.STALE if age > max(every * _PATIENCE, STALE_FLOOR) else Freshness.FRESH
