@@ -12,6 +12,7 @@ from server.tasks.states import TaskAction
 from server.users.roles import Role
 from server.users.viewer import Viewer
 from server.web.rendering import LANGUAGE_COOKIE
+from server.web.tasks import routes
 from tests.browser.site import PASSWORD, PEOPLE, Site, site
 
 PAGES = {
@@ -170,6 +171,18 @@ async def test_errors_are_pages_for_people_and_json_for_programs(browser_of: htt
     browser_of.cookies.set(LANGUAGE_COOKIE, "en")
     assert "Not found" in (await browser_of.get("/nowhere")).text
     assert (await browser_of.get("/api/v1/tasks/99")).headers["content-type"] == "application/json"
+
+
+async def test_a_list_that_leaves_open_tasks_out_says_so(
+    browser_of: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await _log_in(browser_of, "dispatcher")
+    monkeypatch.setattr(routes, "OPEN_AT_ONCE", 2)
+    assert "还有更多未结束的任务" not in (await browser_of.get("/tasks")).text
+    monkeypatch.setattr(routes, "OPEN_AT_ONCE", 1)
+    page = (await browser_of.get("/tasks")).text
+    assert "这里只列出最新的 1 个" in page
+    assert page.count('id="task-') == 1
 
 
 async def test_a_device_is_registered_with_all_mistakes_at_once(

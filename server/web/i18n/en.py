@@ -57,6 +57,7 @@ WORDS: Final[dict[str, str]] = {
     "tasks.none_waiting_help": "A new task appears here at once, with a sound.",
     "tasks.none_working": "Nothing is being dealt with",
     "tasks.none_ended": "No task has ended yet",
+    "tasks.more": "There are more open tasks: these are the newest {shown}. Filter by kind to see others.",
     "tasks.older": "Older tasks",
     "tasks.announce": "New task",
     "tasks.announce_again": "Alarm again",

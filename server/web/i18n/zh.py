@@ -56,6 +56,7 @@ WORDS: Final[dict[str, str]] = {
     "tasks.none_waiting_help": "一有新任务，这里会马上出现并响铃。",
     "tasks.none_working": "没有处理中的任务",
     "tasks.none_ended": "还没有结束的任务",
+    "tasks.more": "还有更多未结束的任务：这里只列出最新的 {shown} 个，请按类别筛选查看其余。",
     "tasks.older": "更早的任务",
     "tasks.announce": "新任务",
     "tasks.announce_again": "再次报警",

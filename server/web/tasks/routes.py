@@ -58,10 +58,11 @@ def listed(
                 only_ended=ended,
                 kinds=[chosen] if chosen else None,
                 before_id=before,
-                limit=limit,
+                limit=limit + 1,
             ),
             context.texts,
         )
+    tasks, more = tasks[:limit], len(tasks) > limit
     return render(
         request,
         "tasks/_board.html" if is_fragment(request) else "tasks/list.html",
@@ -72,7 +73,8 @@ def listed(
         kinds=[each for each in board.KINDS if each in viewer.task_kinds],
         kind=chosen,
         ended=ended,
-        older=tasks[-1].id if ended and len(tasks) == limit else None,
+        older=tasks[-1].id if ended and more else None,
+        more=limit if more and not ended else None,
     )
 
 
