@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -104,11 +104,12 @@ def render(
     return HTMLResponse(body, status, headers={"Cache-Control": "no-store", "Vary": "HX-Request, Cookie"})
 
 
+@lru_cache(maxsize=4096)  # asked a dozen times a card, and each answer asks every route there is
 def _path(app: Starlette, name: str, **parameters: Any) -> str:
     return str(app.url_path_for(name, **parameters))
 
 
 def _asset(app: Starlette, versions: Mapping[str, str], name: str) -> str:
-    address = str(app.url_path_for("static", path=name))
+    address = _path(app, "static", path=name)
     # A module that is also imported by another must have one address, or it would run twice.
     return address if name.startswith("js/") else f"{address}?v={versions.get(name, '')}"

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Final
 
+from sqlalchemy.orm import Session
 from starlette.applications import Starlette
 
 from server.context import Context
@@ -46,17 +47,16 @@ class Cards:
         """The card of the task that changed; None where this person sees no such task, or asked for another
         kind."""
         made = self._made(change)
-        with made.lock:
+        with made.lock, self._context.database.read() as session:  # asks for a connection only if it is used
             if not made.looked_up:
-                with self._context.database.read() as session:
-                    made.task = session.get(Task, int(change.id))
+                made.task = session.get(Task, int(change.id))
                 made.looked_up = True
             task = made.task
             if task is None or task.kind not in viewer.task_kinds or (kind and task.kind != kind):
                 return None
             key = (viewer.role, language, task.assignee_id == viewer.user_id)
             if key not in made.cards:
-                made.cards[key] = self._render(task, change, viewer, language)
+                made.cards[key] = self._render(session, task, change, viewer, language)
             return made.cards[key]
 
     def _made(self, change: Change) -> _Made:
@@ -68,9 +68,8 @@ class Cards:
                     self._recent.popitem(last=False)
             return made
 
-    def _render(self, task: Task, change: Change, viewer: Viewer, language: str) -> str:
-        with self._context.database.read() as session:
-            (view,) = views.views(session, viewer, [task], self._context.texts)
+    def _render(self, session: Session, task: Task, change: Change, viewer: Viewer, language: str) -> str:
+        (view,) = views.views(session, viewer, [task], self._context.texts)
         return text(
             self._app,
             "tasks/_card.html",
