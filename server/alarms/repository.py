@@ -1,15 +1,36 @@
 """SQL of alarms: open-or-join in one statement, look-ups by breach, lists."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, exists, select
 from sqlalchemy.orm import Session
 
-from server.db.models import Alarm, Occurrence, Task
+from server.db.models import Alarm, Attachment, Device, Occurrence, Position, Task
 from server.db.models.alarms import OPEN_ALARM
 from server.db.upsert import upsert
+
+_KNOWN = select(
+    Position,
+    exists()
+    .where(
+        Occurrence.gateway_id == bindparam("gateway_id"),
+        Occurrence.epoch == bindparam("epoch"),
+        Occurrence.seq == bindparam("seq"),
+    )
+    .label("recorded"),
+    exists()
+    .where(
+        Attachment.position_id == Position.id,
+        Attachment.device_id == Device.id,
+        Device.gateway_id == bindparam("gateway_id"),
+    )
+    .correlate(Position)
+    .label("reached"),
+).where(Position.id == bindparam("position_id"))
+"""Built once: building a statement costs more than SQLite needs to answer it."""
 
 
 def is_recorded(session: Session, *, gateway_id: str, epoch: str, seq: int) -> bool:
@@ -20,22 +41,36 @@ def is_recorded(session: Session, *, gateway_id: str, epoch: str, seq: int) -> b
     return session.scalar(query) is not None
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the record knows of a message: its position, if there is such a one; whether the message is in
+    the record already; whether the position is or was read through its gateway."""
+
+    position: Position | None
+    recorded: bool
+    reached: bool
+
+
+def known(session: Session, *, gateway_id: str, epoch: str, seq: int, position_id: str) -> Known:
+    """All that has to be looked up before a message is recorded, in one statement."""
+    asked = {"gateway_id": gateway_id, "epoch": epoch, "seq": seq, "position_id": position_id}
+    row = session.execute(_KNOWN, asked).one_or_none()
+    if row is not None:
+        return Known(*row)
+    return Known(None, is_recorded(session, gateway_id=gateway_id, epoch=epoch, seq=seq), reached=False)
+
+
 def open_or_join(session: Session, values: dict[str, Any]) -> tuple[Alarm, bool]:
     """The one open alarm of (source, rule), and whether this call opened it. The unique index decides."""
-    statement = upsert(
+    alarm = upsert(
         session,
         Alarm,
         values,
         index=("source_kind", "source_id", "rule"),
         where=OPEN_ALARM,
-        change={
-            "occurrences": Alarm.occurrences + 1,
-            "last_at": values["last_at"],
-            "breach": values["breach"],
-            "task_id": values["task_id"],
-        },
+        take=("last_at", "breach", "task_id"),
+        count=("occurrences",),
     )
-    alarm = session.scalars(statement.returning(Alarm), execution_options={"populate_existing": True}).one()
     return alarm, alarm.occurrences == 1
 
 

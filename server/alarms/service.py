@@ -15,7 +15,6 @@ from gateway.wire import AlarmMessage
 from server.alarms import repository
 from server.clock import from_ms
 from server.db.models import Alarm, Occurrence, Position, Task
-from server.devices.repository import is_reached_through
 from server.errors import InvalidError
 from server.tasks import intake
 
@@ -59,9 +58,16 @@ def record(session: Session, *, gateway_id: str, message: AlarmMessage, now: dat
 
     Raises InvalidError where the position is unknown or is not this gateway's.
     """
-    if repository.is_recorded(session, gateway_id=gateway_id, epoch=message.epoch, seq=message.seq):
+    known = repository.known(
+        session,
+        gateway_id=gateway_id,
+        epoch=message.epoch,
+        seq=message.seq,
+        position_id=message.position,
+    )
+    if known.recorded:
         return Recorded.DUPLICATE
-    position = _position(session, gateway_id=gateway_id, message=message)
+    position = _position(known, gateway_id=gateway_id, message=message)
     device_at, trusted = _plausible(message, now=now)
     occurrence = Occurrence(
         gateway_id=gateway_id,
@@ -123,8 +129,7 @@ def raise_alarm(session: Session, breach: Breach, occurrence: Occurrence, *, now
     alarm, opened = repository.open_or_join(session, _alarm_values(breach, task, now))
     occurrence.alarm_id = alarm.id
     session.add(occurrence)
-    ended_at = repository.end_of(session, breach.breach)
-    if ended_at is not None:
+    if occurrence.value["ends"] and repository.end_of(session, breach.breach) is not None:
         _clear(session, alarm, by="gateway", now=now)
     return Recorded.OPENED if opened else Recorded.JOINED
 
@@ -157,15 +162,16 @@ def _clear(session: Session, alarm: Alarm, *, by: str, now: datetime) -> None:
     intake.note_cleared(session, task_id=alarm.task_id, rule=alarm.rule, source_id=alarm.source_id, now=now)
 
 
-def _position(session: Session, *, gateway_id: str, message: AlarmMessage) -> Position:
-    position = session.get(Position, message.position)
-    if position is None:
+def _position(known: repository.Known, *, gateway_id: str, message: AlarmMessage) -> Position:
+    if known.position is None:
         raise InvalidError(
             f"position {message.position!r} is not known: register it, then release the message"
         )
-    if not is_reached_through(session, position_id=position.id, gateway_id=gateway_id):
-        raise InvalidError(f"position {position.id!r} has never been read through gateway {gateway_id!r}")
-    return position
+    if not known.reached:
+        raise InvalidError(
+            f"position {message.position!r} has never been read through gateway {gateway_id!r}"
+        )
+    return known.position
 
 
 def _plausible(message: AlarmMessage, *, now: datetime) -> tuple[datetime, bool]:

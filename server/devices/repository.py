@@ -8,17 +8,6 @@ from sqlalchemy.orm import Session
 from server.db.models import Attachment, Device, Position
 
 
-def is_reached_through(session: Session, *, position_id: str, gateway_id: str) -> bool:
-    """Whether any device, now or before, was read at this position through this gateway."""
-    query = (
-        select(Attachment.id)
-        .join(Device, Device.id == Attachment.device_id)
-        .where(Attachment.position_id == position_id, Device.gateway_id == gateway_id)
-        .limit(1)
-    )
-    return session.scalar(query) is not None
-
-
 def attached(
     session: Session, *, gateway_id: str | None = None, position_ids: Sequence[str] | None = None
 ) -> Sequence[Row[Device, Position]]:

@@ -53,15 +53,15 @@ def open_or_join(session: Session, need: Need, *, now: datetime) -> Task:
         "last_at": now,
         "version": 1,
     }
-    statement = upsert(
+    task = upsert(
         session,
         Task,
         values,
         index=("kind", "subject_kind", "subject_id"),
         where=OPEN_TASK,
-        change={"occurrences": Task.occurrences + 1, "last_at": now, "version": Task.version + 1},
+        take=("last_at",),
+        count=("occurrences", "version"),
     )
-    task = session.scalars(statement.returning(Task), execution_options={"populate_existing": True}).one()
     opened = task.version == 1
     before = TaskState(task.state)
     if not opened:
