@@ -6,6 +6,7 @@ what is not stored is not acknowledged, and its gateway sends it again.
 
 import asyncio
 import random
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Final
@@ -173,6 +174,7 @@ async def _client(settings: ServerSettings, name: str) -> AsyncIterator[aiomqtt.
         properties=properties,
         max_queued_incoming_messages=QUEUE,
         tls_params=tls,
+        socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         timeout=10,
     ) as client:
         yield client

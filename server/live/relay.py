@@ -11,8 +11,6 @@ from collections.abc import Callable
 import msgspec
 import psycopg
 import structlog
-from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 
 from server.db.database import Change, Database
 
@@ -54,25 +52,29 @@ class Relay:
 
     async def _send(self) -> None:
         while True:
-            change = await self._outgoing.get()
-            note = _Note(self._origin, change.kind, change.id, change.what)
-            await asyncio.to_thread(self._notify, msgspec.json.encode(note).decode())
+            try:
+                async with await self._connect() as connection:
+                    while True:
+                        await self._notify(connection, await self._outgoing.get())
+            except (psycopg.Error, OSError) as error:  # other processes' pages catch up by re-reading
+                log.warning("relay_notify_failed", error=str(error).strip()[:200])
+            await asyncio.sleep(RETRY_S)
 
-    def _notify(self, payload: str) -> None:
-        try:
-            with self._database.engine.begin() as connection:
-                connection.execute(text("SELECT pg_notify(:c, :p)"), {"c": CHANNEL, "p": payload})
-        except SQLAlchemyError:  # pages of other processes catch up by their own re-reading
-            log.warning("relay_notify_failed", exc_info=True)
+    async def _notify(self, connection: psycopg.AsyncConnection, change: Change) -> None:
+        note = _Note(self._origin, change.kind, change.id, change.what)
+        await connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, msgspec.json.encode(note).decode()))
+
+    async def _connect(self) -> psycopg.AsyncConnection:
+        """A connection of the relay's own: neither direction takes one from those that keep alarms."""
+        url = self._database.engine.url.set(drivername="postgresql")
+        return await psycopg.AsyncConnection.connect(
+            url.render_as_string(hide_password=False), autocommit=True
+        )
 
     async def _listen(self, heard: Callable[[Change], None]) -> None:
-        conninfo = self._database.engine.url.set(drivername="postgresql").render_as_string(
-            hide_password=False
-        )
         while True:
             try:
-                connection = await psycopg.AsyncConnection.connect(conninfo, autocommit=True)
-                async with connection:
+                async with await self._connect() as connection:
                     await connection.execute(f"LISTEN {CHANNEL}")
                     heard(Change("resync", "", ""))
                     async for notify in connection.notifies():
