@@ -8,7 +8,6 @@ from typing import Any, Final, Literal
 
 from firmware_profiles.decode.numbers import SIZES
 from firmware_profiles.generate.words import boolean_values, name_of, range_of, text
-from firmware_profiles.schema import ExampleInput
 
 Carrier = Literal["json", "bytes", "registers"]
 _LITTLE_WORDS: Final = frozenset({"CDAB", "DCBA"})
@@ -17,8 +16,8 @@ _LITTLE_BYTES: Final = frozenset({"BADC", "DCBA", "BA"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WrittenField:
-    """`path` is for JSON; `at` is the byte or the register. `values` are words by raw value (JSON: the words
-    as they come); none makes a state boolean. `fc` 1 and 2 and fields with a `bit` hold one bit."""
+    """`path` is for JSON; `at` is the byte or the register. `values` are words by raw value; none makes a
+    state boolean. `fc` 1 and 2 and fields with a `bit` hold one bit."""
 
     point: str
     kind: str = "measure"
@@ -75,7 +74,7 @@ class WrittenField:
         if self.kind == "measure":
             place |= {"scale": self.scale} if self.scale != 1 else {}
             place |= {"offset": self.offset} if self.offset else {}
-        elif self.values and carrier != "json":
+        elif self.values and (carrier != "json" or self._coded):
             place["enum"] = dict(self.values)
         return place
 
@@ -88,11 +87,15 @@ class WrittenField:
             keys = list(self.values)
             key = keys[-1 if share > 0.5 else 0]
             word = self.values[key]
-            return (word if carrier == "json" else int(key, 0)), word
+            return (key if carrier == "json" and not key.isdecimal() else int(key, 0)), word
         low, high = self.range
         raw_number = round((low + share * (high - low) - self.offset) / self.scale)
         raw = min(max(raw_number, self._lowest(carrier)), self._highest(carrier))
         return raw, whole(raw * self.scale + self.offset)
+
+    @property
+    def _coded(self) -> bool:
+        return any(key != word for key, word in self.values.items())
 
     def _highest(self, carrier: Carrier) -> int:
         if self.bit is not None or (carrier == "registers" and self.fc <= 2):
@@ -134,7 +137,7 @@ def example_input(fields: Sequence[WrittenField], carrier: Carrier, raws: Sequen
         for index, word in enumerate(_words(item, raw)):
             place = (item.fc, item.at + index)
             registers[place] = registers.get(place, 0) | word
-    return {"registers": _blocks(registers)}
+    return {"registers": register_blocks(registers)}
 
 
 def _put(message: dict[str, Any], path: str, raw: object) -> None:
@@ -166,7 +169,8 @@ def _words(item: WrittenField, raw: int) -> list[int]:
     return words[::-1] if item.order in _LITTLE_WORDS else words
 
 
-def _blocks(registers: dict[tuple[int, int], int]) -> dict[str, list[int]]:
+def register_blocks(registers: dict[tuple[int, int], int]) -> dict[str, list[int]]:
+    """Registers under `fc:address` of the first of each row of neighbours."""
     blocks: dict[str, list[int]] = {}
     last: tuple[int, int] | None = None
     name = ""
@@ -177,8 +181,3 @@ def _blocks(registers: dict[tuple[int, int], int]) -> dict[str, list[int]]:
         blocks[name].append(registers[place])
         last = place
     return blocks
-
-
-def given_as(input_document: dict[str, Any]) -> ExampleInput:
-    """The input of an example as the decoder's tests take it."""
-    return ExampleInput.model_validate(input_document)

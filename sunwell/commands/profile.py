@@ -26,10 +26,11 @@ from firmware_profiles import (
 from firmware_profiles.examples import iso_text
 from firmware_profiles.load import MODELS
 from firmware_profiles.problems import meant
-from sunwell.commands import profile_import
+from sunwell.commands import profile_import, profile_new
 
 app = typer.Typer(help="Device profiles: what a model sends and what it means.", no_args_is_help=True)
 app.add_typer(profile_import.app, name="import")
+app.command("new")(profile_new.new)
 _console = Console(highlight=False)
 
 
