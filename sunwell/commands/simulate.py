@@ -12,6 +12,7 @@ import typer
 from sunwell import logs
 from sunwell.running import until_stopped
 from sunwell.simulate.registering import RegistrationError, register
+from sunwell.simulate.registry import Registry
 from sunwell.simulate.street import Street
 
 log = structlog.get_logger(__name__)
@@ -26,7 +27,11 @@ def simulate(
         Path | None, typer.Option(help="File with the password", envvar="SUNWELL_SIMULATE_PASSWORD_FILE")
     ] = None,
     server: Annotated[str | None, typer.Option(help="Register the street with this server (its URL)")] = None,
-    token_file: Annotated[Path | None, typer.Option(help="API token for that")] = None,
+    token_file: Annotated[Path | None, typer.Option(help="API token for that; may appear later")] = None,
+    gateway: Annotated[str | None, typer.Option(help="… all of it with this one gateway")] = None,
+    modbus_name: Annotated[
+        str | None, typer.Option(help="… with this name for the simulated Modbus devices' address")
+    ] = None,
     homes: Annotated[int, typer.Option(min=1, help="How many homes")] = 32,
     interval: Annotated[float, typer.Option(min=0.1, help="Seconds between two messages of a device")] = 5.0,
     modbus_host: Annotated[str, typer.Option(help="Address of the simulated Modbus devices")] = "127.0.0.1",
@@ -37,7 +42,6 @@ def simulate(
     if (server is None) != (token_file is None):
         raise typer.BadParameter("--server and --token-file go together")
     password = password_file.read_text(encoding="utf-8").strip() if password_file else None
-    token = token_file.read_text(encoding="utf-8").strip() if token_file else ""
 
     @asynccontextmanager
     async def playing() -> AsyncIterator[None]:
@@ -54,7 +58,10 @@ def simulate(
             ) as street,
             asyncio.TaskGroup() as group,
         ):
-            work = group.create_task(_register(server, token, street)) if server else None
+            work = None
+            if server and token_file:
+                registry = street.registry().through(gateway=gateway, modbus_name=modbus_name)
+                work = group.create_task(_register(server, token_file, registry))
             yield
             if work:
                 work.cancel()
@@ -62,11 +69,12 @@ def simulate(
     until_stopped(playing)
 
 
-async def _register(server: str, token: str, street: Street) -> None:
-    """Registers the street, however long the server takes to come."""
+async def _register(server: str, token_file: Path, registry: Registry) -> None:
+    """Registers the street, however long the server or the token's file takes to come."""
     while True:
         try:
-            await register(server, token, street.registry())
+            token = await asyncio.to_thread(token_file.read_text, encoding="utf-8")
+            await register(server, token.strip(), registry)
         except OSError as error:
             log.info("server_not_there_yet", detail=str(error)[:200])
             await asyncio.sleep(RETRY_S)

@@ -1,7 +1,7 @@
 """What has to be registered for a street to be known: plain rows, shaped like the API's bodies."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 
@@ -110,3 +110,21 @@ class Registry:
     wells: tuple[WellRow, ...]
     positions: tuple[PositionRow, ...]
     devices: tuple[DeviceRow, ...]
+
+    def through(self, *, gateway: str | None, modbus_name: str | None) -> "Registry":
+        """The same with one gateway for everything, and with the name by which it reaches the Modbus devices
+        of this program; None leaves either as it is."""
+        return replace(
+            self,
+            gateways=(replace(self.gateways[-1], id=gateway),) if gateway else self.gateways,
+            devices=tuple(
+                replace(
+                    device,
+                    gateway_id=gateway or device.gateway_id,
+                    address={**device.address, "host": modbus_name}
+                    if modbus_name and device.driver == "modbus"
+                    else device.address,
+                )
+                for device in self.devices
+            ),
+        )
