@@ -33,9 +33,10 @@ from edge.driver import (
 )
 from edge.drivers.mqtt.broker import Broker, BrokerError, Message, VersionRefusedError
 from edge.drivers.mqtt.connection import Connection, connect
+from edge.drivers.mqtt.decoding import Decoding
 from edge.drivers.mqtt.deliveries import Deliveries, digest_of
 from edge.readings import Reading
-from firmware_profiles import MessagePayload, Refusal, decode
+from firmware_profiles import MessagePayload, Refusal
 
 DISCOVERY_RETRY_S: Final = 30.0
 REPORT_AGAIN_MS: Final = 600_000
@@ -72,6 +73,7 @@ class MqttDriver:
         self._trouble = trouble
         self._settings = settings or MqttSettings()
         self._clock = clock
+        self._decoding = Decoding(clock)
         self._deliveries = Deliveries(self._settings.deliveries_file)
         self._version = _VERSIONS[self._settings.broker.version]
         self._by_topic: dict[str, tuple[EdgeDevice, ...]] = {}
@@ -118,6 +120,7 @@ class MqttDriver:
                         tasks.create_task(self._discover(), name="mqtt discovery")
             finally:
                 self.ready.clear()
+                self._decoding.close()
 
     async def _keep_subscribed(self, connection: Connection) -> None:
         subscribed: set[str] = set()
@@ -152,11 +155,11 @@ class MqttDriver:
             if message.qos:
                 key = self._deliveries.key(mid=message.mid, dup=message.dup, digest=digest)
             for device in devices:
-                for reading in self._readings(device, message, key, digest):
+                for reading in await self._readings(device, message, key, digest):
                     await self._emit(reading)
             connection.acknowledge(message)
 
-    def _readings(
+    async def _readings(
         self, device: EdgeDevice, message: Message, delivery_key: str | None, digest: bytes
     ) -> tuple[Reading, ...]:
         """What a message says of a device; () if that is nothing or was reported as trouble."""
@@ -168,11 +171,9 @@ class MqttDriver:
             envelope = OPENERS[device.profile.transport](message.payload)
             if envelope is None:
                 return ()
-            decoded = decode(
-                device.profile,
-                MessagePayload(body=envelope.body, port=envelope.port),
-                parameters=dict(device.parameters),
-            )
+            received_ms = self._clock()
+            payload = MessagePayload(envelope.body, envelope.port, received_ms)
+            decoded = await self._decoding.decode(device, payload)
         except EnvelopeError as error:
             self._report(device.id, TroubleReason(error.fault.value), str(error))
             return ()
@@ -185,7 +186,7 @@ class MqttDriver:
                 device=device.id,
                 position=device.position,
                 profile=device.profile,
-                received_ms=self._clock(),
+                received_ms=received_ms,
                 time_ms=envelope.time_ms,
                 retained=message.retained,
                 own_key=envelope.key,
