@@ -1,4 +1,5 @@
-"""Takes a message out of what carried it: plain MQTT, Zigbee2MQTT, ChirpStack v4, The Things Stack v3.
+"""Takes a message out of what carried it: plain MQTT, Zigbee2MQTT, Home Assistant's
+discovery, ChirpStack v4, The Things Stack v3.
 
 Rules: bytes in, an `Envelope` out. What cannot be read at all raises `EnvelopeError`. A time that cannot be
 read does not: it is left out and named in `time_problem`, since a press without a time is still a press.
@@ -72,6 +73,25 @@ def open_zigbee2mqtt(payload: bytes) -> Envelope:
     return Envelope(body=payload, time_ms=time_ms, time_problem=problem)
 
 
+def open_home_assistant(payload: bytes) -> Envelope:
+    """A state message as Home Assistant's templates see it: `value` is its text, `value_json` its document.
+
+    The body is made anew, {"value": …, "value_json": …}; what is no JSON has no `value_json`.
+    """
+    _check_size(payload)
+    try:
+        text = payload.decode().strip()
+    except UnicodeDecodeError as error:
+        raise EnvelopeError(EnvelopeFault.TEXT, f"byte {error.start}", "not UTF-8") from None
+    wrapped: dict[str, Any] = {"value": text}
+    try:
+        wrapped["value_json"] = msgspec.json.decode(payload)
+        body = msgspec.json.encode(wrapped)
+    except (msgspec.DecodeError, RecursionError):
+        body = msgspec.json.encode({"value": text})
+    return Envelope(body=body)
+
+
 def open_lorawan(payload: bytes) -> Envelope | None:
     """An uplink of ChirpStack v4 or The Things Stack v3, told apart by its shape."""
     uplink = _object(payload)
@@ -86,7 +106,12 @@ def open_lorawan(payload: bytes) -> Envelope | None:
     )
 
 
-OPENERS: Final = {"mqtt": open_plain, "zigbee2mqtt": open_zigbee2mqtt, "lorawan": open_lorawan}
+OPENERS: Final = {
+    "mqtt": open_plain,
+    "zigbee2mqtt": open_zigbee2mqtt,
+    "home_assistant": open_home_assistant,
+    "lorawan": open_lorawan,
+}
 """By `Profile.transport`."""
 
 

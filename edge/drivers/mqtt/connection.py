@@ -43,9 +43,15 @@ _NO_SUCH_VERSION: Final = "Unsupported protocol version"
 
 @asynccontextmanager
 async def connect(
-    broker: Broker, *, client_id: str, lasting: bool, version: int = MQTTProtocolVersion.MQTTv5
+    broker: Broker,
+    *,
+    client_id: str,
+    lasting: bool,
+    version: int = MQTTProtocolVersion.MQTTv5,
+    most_bytes: int = MAXIMUM_BODY_BYTES,
 ) -> AsyncIterator["Connection"]:
     """A connection, closed at the end. `lasting` has the broker keep the session and queue for it.
+    Payloads larger than `most_bytes` come empty.
 
     Raises BrokerError or VersionRefusedError.
     """
@@ -54,7 +60,13 @@ async def connect(
         password = (await asyncio.to_thread(broker.password_file.read_text)).strip()
     tls = await asyncio.to_thread(tls_context, broker) if broker.ca_file is not None else None
     connection = Connection(
-        broker, client_id=client_id, lasting=lasting, version=version, password=password, tls=tls
+        broker,
+        client_id=client_id,
+        lasting=lasting,
+        version=version,
+        password=password,
+        tls=tls,
+        most_bytes=most_bytes,
     )
     try:
         await connection.open()
@@ -75,7 +87,9 @@ class Connection:
         version: int,
         password: str | None,
         tls: ssl.SSLContext | None,
+        most_bytes: int,
     ) -> None:
+        self._most_bytes = most_bytes
         self._broker = broker
         self._lasting = lasting
         self._version = version
@@ -303,7 +317,7 @@ class Connection:
         except UnicodeDecodeError:
             topic = None
         size = len(message.payload)
-        payload = bytes(message.payload) if size <= MAXIMUM_BODY_BYTES else b""
+        payload = bytes(message.payload) if size <= self._most_bytes else b""
         self._waiting.append(
             Message(topic, payload, size, message.qos, message.mid, message.dup, message.retain)
         )

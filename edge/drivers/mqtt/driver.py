@@ -5,8 +5,9 @@ acknowledged after `emit` has returned, or after its trouble has been reported: 
 must not block those behind it. A device's implausible time (before 2020, more than a day ahead) is replaced
 by the time of receipt and reported; the reading is delivered.
 
-Discovery patterns are read over a second connection without a session, so that a message never comes twice
-because two subscriptions match it.
+Discovery is read over a second connection without a session, so that a message never comes twice because two
+subscriptions match it. What it says of a Zigbee device's name moves the device's topic at once, without the
+server: a renamed button goes on working. The old topic is read on, unless another device has taken its name.
 """
 
 import asyncio
@@ -21,6 +22,8 @@ from paho.mqtt.enums import MQTTProtocolVersion
 
 from edge.core.compose import RETAINED_EVENT, Origin, compose
 from edge.core.envelopes import MAXIMUM_BODY_BYTES, OPENERS, EnvelopeError
+from edge.core.found import Findings
+from edge.core.presence import Presence
 from edge.driver import (
     Clock,
     EdgeDevice,
@@ -35,13 +38,16 @@ from edge.drivers.mqtt.broker import Broker, BrokerError, Message, VersionRefuse
 from edge.drivers.mqtt.connection import Connection, connect
 from edge.drivers.mqtt.decoding import Decoding
 from edge.drivers.mqtt.deliveries import Deliveries, digest_of
+from edge.drivers.mqtt.discovery import MAXIMUM_DISCOVERY_BYTES, Listener, ReportFound, Sources
 from edge.readings import Reading
-from firmware_profiles import MessagePayload, Refusal
+from firmware_profiles import MessagePayload, Refusal, load_catalogue
 
 DISCOVERY_RETRY_S: Final = 30.0
 REPORT_AGAIN_MS: Final = 600_000
 """An unregistered topic is reported once in ten minutes, however much it says."""
 MOST_UNKNOWN: Final = 1_000
+_CACHED: Final = frozenset({"zigbee2mqtt", "home_assistant"})
+"""Transports that repeat what they know, and that say who can be reached."""
 _VERSIONS: Final = {"5": MQTTProtocolVersion.MQTTv5, "3.1.1": MQTTProtocolVersion.MQTTv311}
 
 
@@ -49,12 +55,14 @@ _VERSIONS: Final = {"5": MQTTProtocolVersion.MQTTv5, "3.1.1": MQTTProtocolVersio
 class MqttSettings:
     """`client_id` names the session at the broker: fixed for a gateway, different for each. `deliveries_file`
     keeps what was delivered last, so that a message repeated after a crash is known; None keeps it only while
-    the program runs. `discover` are topic patterns whose unregistered topics are reported."""
+    the program runs. `discover` are topic patterns whose unregistered topics are reported; `sources` say
+    which devices there are."""
 
     broker: Broker = field(default_factory=Broker)
     client_id: str = "sunwell-edge"
     deliveries_file: Path | None = None
     discover: tuple[str, ...] = ()
+    sources: Sources = field(default_factory=Sources)
 
 
 class MqttDriver:
@@ -68,6 +76,7 @@ class MqttDriver:
         trouble: ReportTrouble,
         settings: MqttSettings | None = None,
         clock: Clock = system_clock,
+        found: ReportFound | None = None,
     ) -> None:
         self._emit = emit
         self._trouble = trouble
@@ -76,6 +85,19 @@ class MqttDriver:
         self._decoding = Decoding(clock)
         self._deliveries = Deliveries(self._settings.deliveries_file)
         self._version = _VERSIONS[self._settings.broker.version]
+        self._presence = Presence()
+        self._reached = asyncio.Event()
+        self._where: dict[str, str] = {}
+        self._listener = Listener(
+            self._settings.sources,
+            self._presence,
+            found=found or _nobody_asks,
+            moved=self._on_moved,
+            reached=self._reached.set,
+            clock=clock,
+        )
+        self._devices: tuple[EdgeDevice, ...] = ()
+        self._lost: set[str] = set()
         self._by_topic: dict[str, tuple[EdgeDevice, ...]] = {}
         self._strays: set[str] = set()
         self._changed = asyncio.Event()
@@ -86,16 +108,37 @@ class MqttDriver:
 
     def apply(self, devices: Sequence[EdgeDevice]) -> None:
         """Replace the devices; only the topics that differ are subscribed or left."""
-        by_topic: dict[str, tuple[EdgeDevice, ...]] = {}
+        usable: list[EdgeDevice] = []
         for device in devices:
             topic = device.address.get("topic")
             problem = _topic_problem(topic)
             if problem is not None:
                 self._report(device.id, TroubleReason.BAD_ADDRESS, f"topic {cut(topic, 80)}: {problem}")
                 continue
-            by_topic[str(topic)] = (*by_topic.get(str(topic), ()), device)
+            usable.append(device)
+        self._devices = tuple(usable)
+        self._presence.keep_only({device.id for device in usable})
+        self._on_moved()
+
+    def _on_moved(self) -> None:
+        """Names may have changed: find each device's topics anew."""
+        by_topic: dict[str, tuple[EdgeDevice, ...]] = {}
+        self._where = self._listener.topics
+        taken = set(self._where.values())
+        for device in self._devices:
+            written, now = str(device.address["topic"]), self._topic_of(device)
+            # Another device's name must not be read as ours; a name that nobody has may still be in use.
+            topics = {now} if written in taken else {now, written}
+            for topic in topics:
+                by_topic[topic] = (*by_topic.get(topic, ()), device)
         self._by_topic = by_topic
         self._changed.set()
+        self._reached.set()
+
+    def _topic_of(self, device: EdgeDevice) -> str:
+        """Where the device speaks now: where its hardware's address does, if that is known."""
+        address = str(device.address.get("ieee_address", "")).lower()
+        return self._where.get(address) or str(device.address["topic"])
 
     async def run(self) -> None:
         """One connection's life. Raises BrokerError, alone or in a group, when it ends."""
@@ -116,7 +159,7 @@ class MqttDriver:
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(self._keep_subscribed(connection), name="mqtt subscriptions")
                     tasks.create_task(self._listen(connection), name="mqtt messages")
-                    if settings.discover:
+                    if settings.discover or settings.sources:
                         tasks.create_task(self._discover(), name="mqtt discovery")
             finally:
                 self.ready.clear()
@@ -203,25 +246,59 @@ class MqttDriver:
                 self._report(device.id, TroubleReason.IMPLAUSIBLE_TIME, problem)
         if composed.retained_events:
             self._report(device.id, TroubleReason.RETAINED_EVENT, RETAINED_EVENT)
-        return composed.readings
+        if device.profile.transport not in _CACHED:
+            return composed.readings
+        topic = message.topic or ""
+        return tuple(self._presence.judged(reading, topic, device.profile) for reading in composed.readings)
+
+    async def _tell_lost(self) -> None:
+        """Whoever cannot be reached any more says its last values once more, as stale."""
+        while True:
+            await self._reached.wait()
+            self._reached.clear()
+            cached = [device for device in self._devices if device.profile.transport in _CACHED]
+            lost = {d.id for d in cached if not self._presence.reachable(self._topic_of(d))}
+            news, self._lost = lost - self._lost, lost
+            for device_id in sorted(news):
+                detail = "its bridge says that it cannot be reached: its values are stale"
+                self._report(device_id, TroubleReason.UNREACHABLE, detail)
+                reading = self._presence.lost(device_id, self._clock())
+                if reading is not None:
+                    await self._emit(reading)
 
     async def _discover(self) -> None:
-        """Report topics that nobody registered. Its failures are its own: the alarms' connection stays."""
+        """Report what nobody registered, and hear who can be reached. Its failures are its own: the alarms'
+        connection stays."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._tell_lost(), name="mqtt lost devices")
+            tasks.create_task(self._keep_discovering(), name="mqtt discovery connection")
+
+    async def _keep_discovering(self) -> None:
         client_id = f"{self._settings.client_id}-discover"
         while True:
             try:
+                patterns = await self._listener.begin(load_catalogue)
                 async with connect(
-                    self._settings.broker, client_id=client_id, lasting=False, version=self._version
+                    self._settings.broker,
+                    client_id=client_id,
+                    lasting=False,
+                    version=self._version,
+                    most_bytes=MAXIMUM_DISCOVERY_BYTES,
                 ) as connection:
-                    for topic, why in (await connection.subscribe(self._settings.discover, qos=0)).items():
-                        detail = f"the broker refuses the subscription: {why}"
-                        self._report(topic, TroubleReason.BAD_ADDRESS, detail)
-                    async for message in connection.messages():
-                        if message.topic not in self._by_topic:
-                            self._report_unknown(message)
-            except BrokerError as error:
-                self._report("discovery", TroubleReason.UNREACHABLE, str(error))
+                    await self._hear(connection, (*self._settings.discover, *patterns))
+            except* BrokerError as errors:
+                self._report("discovery", TroubleReason.UNREACHABLE, str(errors.exceptions[0]))
             await asyncio.sleep(DISCOVERY_RETRY_S * (0.5 + random.random()))  # noqa: S311 - spreads retries
+
+    async def _hear(self, connection: Connection, patterns: Sequence[str]) -> None:
+        for topic, why in (await connection.subscribe(patterns, qos=0)).items():
+            detail = f"the broker refuses the subscription: {why}"
+            self._report(topic, TroubleReason.BAD_ADDRESS, detail)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._listener.run(connection), name="mqtt found devices")
+            async for message in connection.messages():
+                if not await self._listener.take(message) and message.topic not in self._by_topic:
+                    self._report_unknown(message)
 
     def _report_unknown(self, message: Message) -> None:
         topic = "(not UTF-8)" if message.topic is None else message.topic
@@ -237,6 +314,10 @@ class MqttDriver:
 
     def _report(self, source: str, reason: TroubleReason, detail: str) -> None:
         self._trouble(TroubleReport(source=cut(source), reason=reason, detail=cut(detail)))
+
+
+def _nobody_asks(_findings: Findings) -> None:
+    """For a driver whose findings nobody wants."""
 
 
 def _topic_problem(topic: object) -> str | None:
