@@ -16,6 +16,7 @@ from typing import Final, Self
 
 import structlog
 
+from edge.core.found import Findings
 from edge.driver import Driver, TroubleReport, cut
 from edge.readings import Reading, TimeSource
 from edge.supervisor import SupervisedDriver
@@ -24,6 +25,7 @@ from gateway.commands import answer
 from gateway.core.clean import clean_reading
 from gateway.core.clock import ClockWatch, trusted
 from gateway.core.desired import DesiredError, Wanted, difference, read_desired
+from gateway.core.found import found_message
 from gateway.driving import BuildDriver, driver_builders, driver_health
 from gateway.keeper import AlarmKeeper
 from gateway.lanes.alarm import AlarmLane
@@ -69,6 +71,7 @@ class GatewayApp:
         self._tasks: list[asyncio.Task[None]] = []
         self._tick_earlier = asyncio.Event()
         self._health_sooner = asyncio.Event()
+        self._found: wire.FoundMessage | None = None
         self._tick_at_ms = 0
         self._applying = asyncio.Lock()
         self._clock_trusted = trusted(clock(), synchronised())
@@ -161,6 +164,7 @@ class GatewayApp:
             keeper=self._keeper,
             recorder=self._recorder,
             state=self.state,
+            found=lambda: self._found,
             on_desired=self._on_desired,
             on_command=self._on_command,
             trouble=lambda source, detail: self._trouble(source, "uplink", detail),
@@ -174,7 +178,7 @@ class GatewayApp:
         await self._keeper.start()
         self._drivers = {
             name: self._supervised_driver(name, build)
-            for name, build in driver_builders(settings, self._clock).items()
+            for name, build in driver_builders(settings, self._clock, self._on_found).items()
         }
         await self._resume()
 
@@ -296,6 +300,7 @@ class GatewayApp:
             self._refused, self._reason = known, cut(error, 2_000)
             self._trouble("desired", "refused", cut(error))
         self._uplink.tell_state()
+        self._uplink.tell_found()  # a server that has just started may have missed it
 
     async def _put_in_force(self, wanted: Wanted, *, store: bool = True) -> None:
         before = self._wanted
@@ -325,6 +330,10 @@ class GatewayApp:
             removed=len(change.removed),
             changed=len(change.changed),
         )
+
+    def _on_found(self, findings: Findings) -> None:
+        self._found = found_message(findings, self._clock())
+        self._uplink.tell_found()
 
     async def _on_command(self, command: wire.CommandMessage) -> wire.ReplyMessage:
         reply = answer(command, now_ms=self._clock(), state=self.state())

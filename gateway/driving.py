@@ -6,6 +6,7 @@ from edge.driver import Clock, Driver, Emit, ReportTrouble
 from edge.drivers.modbus import ModbusDriver
 from edge.drivers.mqtt import MqttDriver, MqttSettings
 from edge.drivers.mqtt.broker import Broker as DeviceBroker
+from edge.drivers.mqtt.discovery import ReportFound, Sources
 from edge.supervisor import DriverCounters
 from gateway import wire
 from gateway.settings import Broker, GatewaySettings
@@ -13,16 +14,20 @@ from gateway.settings import Broker, GatewaySettings
 BuildDriver = Callable[[Emit, ReportTrouble], Driver]
 
 
-def driver_builders(settings: GatewaySettings, clock: Clock) -> dict[str, BuildDriver]:
-    """How to make each driver, by name; made without devices, which come with the desired state."""
+def driver_builders(settings: GatewaySettings, clock: Clock, found: ReportFound) -> dict[str, BuildDriver]:
+    """How to make each driver, by name; made without devices, which come with the desired state.
+    `found` takes what the sources say of devices."""
     mqtt = MqttSettings(
         broker=_device_broker(settings.devices),
         client_id=f"sunwell-edge-{settings.name}",
         deliveries_file=settings.data / "deliveries",
         discover=settings.discover,
+        sources=Sources(zigbee2mqtt=settings.zigbee2mqtt, home_assistant=settings.home_assistant),
     )
     return {
-        "mqtt": lambda emit, trouble: MqttDriver((), emit=emit, trouble=trouble, settings=mqtt, clock=clock),
+        "mqtt": lambda emit, trouble: MqttDriver(
+            (), emit=emit, trouble=trouble, settings=mqtt, clock=clock, found=found
+        ),
         "modbus": lambda emit, trouble: ModbusDriver((), emit=emit, trouble=trouble, clock=clock),
     }
 

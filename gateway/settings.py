@@ -49,7 +49,8 @@ class GatewaySettings(BaseSettings):
     """Everything a gateway is told at its start; the rest comes with the desired state.
 
     `name` is the gateway's own name in all topics, `data` the folder of its lanes, `uplink` the server's
-    broker, `devices` the broker at which MQTT sensors speak. Quotas are in megabytes.
+    broker, `devices` the broker at which MQTT sensors speak. `zigbee2mqtt` and `home_assistant` are base
+    topics at which devices are found. Quotas are in megabytes.
     """
 
     model_config = SettingsConfigDict(
@@ -61,6 +62,8 @@ class GatewaySettings(BaseSettings):
     uplink: Broker = Broker()
     devices: Broker = Broker()
     discover: tuple[str, ...] = ()
+    zigbee2mqtt: tuple[str, ...] = ()
+    home_assistant: tuple[str, ...] = ()
     alarm_quota_mb: int = Field(default=64, ge=1)
     data_quota_mb: int = Field(default=256, ge=1)
 

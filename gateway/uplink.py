@@ -33,6 +33,8 @@ CONNECT_S: Final = 2.0
 """For the TCP and TLS handshake; with ANSWER_S below the 5 s within which the gateway stops."""
 DELIVERY_S: Final = 30.0
 """For the broker to take a frame over a slow line."""
+FOUND_AGAIN_S: Final = 900.0
+"""How long the server may miss a found device that it was told of while it was away."""
 OLD_BROKER: Final = 0x84
 """The broker does not speak MQTT 5: go on with 3.1.1, which has all that is used here."""
 REFUSALS: Final = frozenset({0x85, 0x86, 0x87, 0x8A, 0x8C})
@@ -47,7 +49,8 @@ _VERSIONS: Final = {"5": aiomqtt.ProtocolVersion.V5, "3.1.1": aiomqtt.ProtocolVe
 class Uplink:
     """The connection to the server's broker.
 
-    `state` gives the present StateMessage (its argument: online or not), `on_desired` takes a document's
+    `state` gives the present StateMessage (its argument: online or not), `found` the devices that were found
+    (None as long as nobody asked for them), `on_desired` takes a document's
     bytes, `on_command` answers a command, `trouble` hears of messages that can't be used.
     """
 
@@ -59,6 +62,7 @@ class Uplink:
         keeper: AlarmKeeper,
         recorder: TelemetryRecorder,
         state: Callable[[bool], wire.StateMessage],
+        found: Callable[[], wire.FoundMessage | None],
         on_desired: Callable[[bytes], Awaitable[None]],
         on_command: Callable[[wire.CommandMessage], Awaitable[wire.ReplyMessage]],
         trouble: Callable[[str, str], None],
@@ -69,6 +73,7 @@ class Uplink:
         self._keeper = keeper
         self._recorder = recorder
         self._state = state
+        self._found = found
         self._on_desired = on_desired
         self._on_command = on_command
         self._trouble = trouble
@@ -77,6 +82,7 @@ class Uplink:
         self._link = Reconnect()
         self._to_send = asyncio.Event()
         self._state_wanted = asyncio.Event()
+        self._found_wanted = asyncio.Event()
         self._stop = asyncio.Event()
         self._publishing: set[asyncio.Task[None]] = set()
         self._version = _VERSIONS[broker.version]
@@ -95,6 +101,10 @@ class Uplink:
     def tell_state(self) -> None:
         """The state has changed: publish it."""
         self._state_wanted.set()
+
+    def tell_found(self) -> None:
+        """What was found has changed, or the server may have missed it: publish it."""
+        self._found_wanted.set()
 
     def stop(self) -> None:
         """Say goodbye and let `run` end, within 5 s."""
@@ -194,6 +204,7 @@ class Uplink:
         """All that is done on one connection; ends with it, or when the gateway stops."""
         self._window.reconnected()
         self._state_wanted.set()
+        self._found_wanted.set()
         self._to_send.set()
         await client.subscribe(f"{wire.PREFIX}/{self._gateway}/down/#", qos=1)
         _log.info("connected to the server's broker", host=self._broker.host, port=self._broker.port)
@@ -204,6 +215,7 @@ class Uplink:
                 group.create_task(self._receive(client), name="uplink receives"),
                 group.create_task(self._send(client, group), name="uplink sends"),
                 group.create_task(self._publish_state(client), name="uplink tells its state"),
+                group.create_task(self._publish_found(client), name="uplink tells what was found"),
             ]
             await self._stop.wait()
             for task in (*tasks, *self._publishing):
@@ -237,6 +249,19 @@ class Uplink:
             await self._state_wanted.wait()
             self._state_wanted.clear()
             await client.publish(*self._state_message(True), qos=1, retain=True)
+
+    async def _publish_found(self, client: aiomqtt.Client) -> None:
+        """Nobody acknowledges it, so it is told again from time to time: the server knows it already."""
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(FOUND_AGAIN_S):
+                    await self._found_wanted.wait()
+            self._found_wanted.clear()
+            message = self._found()
+            if message is not None:
+                await client.publish(
+                    wire.topic(self._gateway, "up/found"), wire.encode(message), qos=1, timeout=DELIVERY_S
+                )
 
     def _state_message(self, online: bool) -> tuple[str, bytes]:
         return wire.topic(self._gateway, "up/state"), wire.encode(self._state(online))

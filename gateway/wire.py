@@ -16,7 +16,16 @@ PREFIX: Final = "sunwell/v1"
 MAXIMUM_MESSAGE_BYTES: Final = 1_048_576
 """Larger messages are refused unread. A frame of 500 readings of 10 points is about 100 kB."""
 
-Channel = Literal["up/alarm", "up/data", "up/state", "up/reply", "down/ack", "down/desired", "down/command"]
+Channel = Literal[
+    "up/alarm",
+    "up/data",
+    "up/state",
+    "up/reply",
+    "up/found",
+    "down/ack",
+    "down/desired",
+    "down/command",
+]
 
 
 class WireError(ValueError):
@@ -184,8 +193,47 @@ class ReplyMessage(msgspec.Struct, frozen=True, kw_only=True):
     detail: str = ""
 
 
+class FoundDevice(msgspec.Struct, frozen=True, kw_only=True):
+    """A device that speaks at a gateway's broker. `id` names the hardware in its `source` ("zigbee2mqtt",
+    "home_assistant") and stays when `name` and `topic` change; `base` is the source's base topic. `profile`
+    is a known profile's id or one of the message's `profiles`; `reason` says why it cannot be used, `note`
+    what of it was left out."""
+
+    source: str
+    base: str
+    id: str
+    name: str
+    topic: str
+    vendor: str = ""
+    model: str = ""
+    firmware: str = ""
+    profile: str = ""
+    reason: str | None = None
+    note: str = ""
+
+
+class FoundMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """All devices that a gateway has found, whole. `sources` ("zigbee2mqtt/<base>") have been heard to their
+    end: what is not listed of these is gone. `profiles` are those that were made for a device, as documents.
+    `left_out` counts the devices and profiles for which there was no room."""
+
+    v: int = VERSION
+    at_ms: int
+    sources: list[str] = []
+    devices: list[FoundDevice] = []
+    profiles: dict[str, dict[str, Any]] = {}
+    left_out: int = 0
+
+
 Message = (
-    AlarmMessage | DataFrame | StateMessage | AckMessage | DesiredMessage | CommandMessage | ReplyMessage
+    AlarmMessage
+    | DataFrame
+    | StateMessage
+    | AckMessage
+    | DesiredMessage
+    | CommandMessage
+    | ReplyMessage
+    | FoundMessage
 )
 
 CHANNELS: Final[dict[Channel, Any]] = {
@@ -193,6 +241,7 @@ CHANNELS: Final[dict[Channel, Any]] = {
     "up/data": DataFrame,
     "up/state": StateMessage,
     "up/reply": ReplyMessage,
+    "up/found": FoundMessage,
     "down/ack": AckMessage,
     "down/desired": DesiredMessage,
     "down/command": CommandMessage,

@@ -45,7 +45,14 @@ def test_every_channel_has_a_golden_message() -> None:
 
 def test_the_fields_of_version_1_are_those_that_were_shipped() -> None:
     lines = []
-    for kind in (*wire.CHANNELS.values(), wire.DataReading, wire.Health, wire.DriverHealth, wire.Trouble):
+    for kind in (
+        *wire.CHANNELS.values(),
+        wire.DataReading,
+        wire.Health,
+        wire.DriverHealth,
+        wire.Trouble,
+        wire.FoundDevice,
+    ):
         for field in msgspec.structs.fields(kind):
             needed = "required" if field.required else "optional"
             lines.append(f"{kind.__name__}.{field.encode_name} {needed}")
