@@ -21,6 +21,7 @@ from firmware_profiles.payload_text import parse_payload
 from firmware_profiles.problems import Problem, ProfileErrors
 from firmware_profiles.rules import RuleTemplate
 from firmware_profiles.schema import Parameter, Point, Profile, RegisterRead
+from firmware_profiles.variants import FirmwareFit, Variant
 
 __all__ = [
     "Catalogue",
@@ -29,6 +30,7 @@ __all__ = [
     "ExplainedSample",
     "Explanation",
     "FieldStep",
+    "FirmwareFit",
     "MessagePayload",
     "Parameter",
     "Payload",
@@ -42,6 +44,7 @@ __all__ = [
     "RegisterRead",
     "RuleTemplate",
     "Sample",
+    "Variant",
     "decode",
     "explain",
     "load_catalogue",

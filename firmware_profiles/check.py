@@ -27,6 +27,7 @@ from firmware_profiles.problems import Path, meant, shown
 from firmware_profiles.rules import EventWhen, ParameterLimit, SilenceWhen, StateWhen, ThresholdWhen
 from firmware_profiles.schema import Point, Profile
 from firmware_profiles.values import Scalar
+from firmware_profiles.variants import covers, numbers
 
 Finding = tuple[Path, str]
 
@@ -34,6 +35,7 @@ Finding = tuple[Path, str]
 def check(profile: Profile) -> list[Finding]:
     """All findings, as path and text; empty when the profile holds together."""
     findings = [
+        *_firmware(profile),
         *_points(profile),
         *_decode(profile),
         *_rules(profile),
@@ -65,6 +67,16 @@ def _not_a_value(point: Point, value: Scalar) -> str | None:
     if table_text(value) in point.values and isinstance(value, bool) == point.is_boolean:
         return None
     return f"must be one of {', '.join(point.values)}, got {shown(value)}{meant(value, point.values)}"
+
+
+def _firmware(profile: Profile) -> Iterator[Finding]:
+    firmware = profile.firmware
+    for end in ("lowest", "highest"):
+        version = getattr(firmware, end)
+        if version is not None and not numbers(version):
+            yield ("firmware", end), f"must hold a number, got {shown(version)}"
+    if firmware.lowest is not None and not covers(firmware, numbers(firmware.lowest)):
+        yield ("firmware", "lowest"), f"is higher than highest, {shown(firmware.highest)}"
 
 
 def _points(profile: Profile) -> Iterator[Finding]:

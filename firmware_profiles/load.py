@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from firmware_profiles.check import check
 from firmware_profiles.problems import Problem, ProfileErrors
 from firmware_profiles.schema import Profile
+from firmware_profiles.variants import Variant, choose, overlapping
 from firmware_profiles.wording import describe, drop_tags, is_echo, one_of
 from firmware_profiles.yaml12 import Parsed, parse
 
@@ -41,6 +42,17 @@ class Catalogue(Mapping[str, Profile]):
             for profile in self._profiles.values()
             if (profile.vendor.casefold(), profile.model.casefold()) == wanted
         )
+
+    def variant(self, profile_id: str, firmware: str) -> Variant:
+        """The profile for a device of this model whose version is `firmware`: the named one, or another of
+        the same vendor, model and transport whose range holds the version. Raises KeyError."""
+        profile = self._profiles[profile_id]
+        others = [
+            item
+            for item in self.find(profile.vendor, profile.model)
+            if item.id != profile_id and item.transport == profile.transport
+        ]
+        return choose(profile, others, firmware)
 
 
 def parse_profile(document: Mapping[str, Any], *, file: str = "profile") -> Profile:
@@ -93,6 +105,9 @@ def load_catalogue(folder: FilePath | None = None) -> Catalogue:
         if profile.id in profiles:
             problems.append(Problem(path.as_posix(), ("id",), f"another file has {profile.id!r} too"))
         profiles[profile.id] = profile
+    for first, second in overlapping(profiles.values()):
+        what = f"{first.id!r} and {second.id!r} claim the same versions of {first.vendor} {first.model}"
+        problems.append(Problem(second.id, ("firmware",), what))
     if problems:
         raise ProfileErrors(problems)
     return Catalogue(profiles)

@@ -18,7 +18,8 @@ from server.places.schemas import check_id
 def register(
     session: Session, device_id: str, device: DeviceIn, *, catalogue: Catalogue, now: datetime
 ) -> Device:
-    """Creates or corrects a device and attaches it to its position; its gateway gets it at once.
+    """Creates or corrects a device and attaches it to its position; its gateway gets it at once. Its profile
+    becomes the variant for the firmware version that is stated; with an unknown version it stays as given.
 
     Raises InvalidError with every mistake in `details["errors"]` ({"where", "message"}), or ConflictError
     where another device is at that position.
@@ -28,9 +29,9 @@ def register(
     gateways = {device.gateway_id} | ({row.gateway_id} if row else set())
     values: dict[str, Any] = {
         "gateway_id": device.gateway_id,
-        "profile": device.profile,
+        "profile": checked.id,
         "driver": checked.driver,
-        "address": ADDRESSES[checked.driver].model_validate(device.address).model_dump(),
+        "address": ADDRESSES[checked.driver].model_validate(device.address).model_dump(exclude_none=True),
         "parameters": device.parameters,
         "serial": device.serial,
         "firmware": device.firmware,
@@ -91,7 +92,8 @@ def _check(session: Session, device_id: str, device: DeviceIn, catalogue: Catalo
     ):
         if session.get(model, key) is None:
             errors.append({"where": where, "message": f"there is no {where.removesuffix('_id')} {key!r}"})
-    profile = catalogue.get(device.profile)
+    given = catalogue.get(device.profile)
+    profile = catalogue.variant(given.id, device.firmware).profile if given is not None else None
     if profile is None:
         errors.append({"where": "profile", "message": f"there is no profile {device.profile!r}"})
     else:

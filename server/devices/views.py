@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from firmware_profiles import Catalogue, Point, Profile
+from firmware_profiles import Catalogue, FirmwareFit, Point, Profile
 from server.db.models import Area, Attachment, Device, Gateway, Position, Resident, Task, Well
 from server.devices import repository
 from server.devices.freshness import Freshness, freshness
@@ -72,10 +72,12 @@ class DeviceView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DevicePage:
-    """All of one device. `history` is where it has been, newest first; `view` is None while it is nowhere."""
+    """All of one device. `history` is where it has been, newest first; `view` is None while it is nowhere;
+    `firmware` says whether its profile is for its version."""
 
     device: Device
     profile: Profile | None
+    firmware: FirmwareFit
     view: DeviceView | None
     history: tuple[tuple[Attachment, Position], ...]
 
@@ -104,9 +106,12 @@ def page(
     ).all()
     current = next((position for attachment, position in history if attachment.until is None), None)
     shown = _views(session, viewer, [(device, current)], catalogue, latest, now) if current else []
+    profile = catalogue.get(device.profile)
+    fit = catalogue.variant(profile.id, device.firmware).fit if profile else FirmwareFit.NOT_STATED
     return DevicePage(
         device=device,
-        profile=catalogue.get(device.profile),
+        profile=profile,
+        firmware=fit,
         view=shown[0] if shown else None,
         history=tuple((row[0], row[1]) for row in history),
     )

@@ -184,6 +184,8 @@ WORDS: Final[dict[str, str]] = {
     "devices.facts": "Facts",
     "devices.serial": "Serial number",
     "devices.firmware": "Firmware",
+    "devices.firmware_unknown": "Unknown version",
+    "devices.firmware_unknown_hint": "No profile is for this version: check that its values are right.",
     "devices.profile": "Profile",
     "devices.driver": "Driver",
     "devices.address": "Address",
