@@ -109,7 +109,7 @@ async def _presses(
 ) -> dict[str, Any]:
     stored_before, begun = await measured.readings_stored(), time.perf_counter()
     for names, count in ((warm, WARM_UP), (homes, plan.count)):
-        watch = Watch()
+        watch, cpu_s = Watch(), measured.cpu_s()
         async with asyncio.TaskGroup() as group:
             looking = group.create_task(watch.look(page, count))
             await _press_all(measured.system, watch, names, count, plan.pace)
@@ -119,8 +119,10 @@ async def _presses(
             except TimeoutError:
                 report.console.print(f"[red]only {len(watch.seen)} of {count} cards were seen")
             looking.cancel()
+            cpu_s = measured.cpu_s() - cpu_s
     stored = await measured.readings_stored() - stored_before
     result = await asyncio.to_thread(_judge, measured.system, watch, homes)
+    result["cpu_ms_per_press"] = 1000 * cpu_s / count
     return {**result, "readings_stored_per_s": stored / (time.perf_counter() - begun)}
 
 
@@ -195,7 +197,9 @@ def _case(parts: Parts, readings: int, rounds: list[dict[str, Any]]) -> dict[str
         "stages_ms": {
             stage: report.median_of([one["stages_ms"][stage] for one in rounds]) for stage in stages
         },
-        "readings_stored_per_s": report.median_of([{"": one["readings_stored_per_s"]} for one in rounds])[""],
+        **report.median_of(
+            [{name: one[name] for name in ("readings_stored_per_s", "cpu_ms_per_press")} for one in rounds]
+        ),
         "rounds": rounds,
     }
 
@@ -207,5 +211,6 @@ def _row(case: dict[str, Any]) -> dict[str, Any]:
         "pressed": case["published"],
         "seen": case["seen"],
         **{name: float(latency[name]) for name in ("p50", "p95", "p99", "max")},
+        "CPU ms/press": float(case["cpu_ms_per_press"]),
         "readings stored/s": round(case["readings_stored_per_s"]),
     }

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+import psutil
+
 from sunwell.demo.people import PASSWORD as DEMO_PASSWORD
 from tests.e2e.system import PASSWORD, EmbeddedSystem, RealSystem, System
 from tests.parts.influx import running_influx
@@ -39,6 +41,17 @@ class Measured:
     login: str
     password: str
     device_login: tuple[str, str] | None = None
+
+    def cpu_s(self) -> float:
+        """Seconds of processor time that Sunwell's own processes have used; not brokers and databases."""
+        system = self.system
+        children = [system.process] if isinstance(system, EmbeddedSystem) else self._real().processes.values()
+        times = [psutil.Process(child.pid).cpu_times() for child in children]
+        return sum(one.user + one.system for one in times)
+
+    def _real(self) -> RealSystem:
+        assert isinstance(self.system, RealSystem)
+        return self.system
 
     async def readings_stored(self) -> int:
         """How many readings the server has stored since its start."""
