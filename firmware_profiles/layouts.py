@@ -182,10 +182,11 @@ class JsonLayout(Layout):
 
 @dataclass(frozen=True)
 class CodecScript:
-    """A script: its file's name, for people, and its text."""
+    """A script: its file's name, for people, and its text. `fresh` starts it anew for each payload."""
 
     name: str
     text: str
+    fresh: bool = False
 
     @cached_property
     def key(self) -> str:
@@ -196,17 +197,19 @@ class CodecScript:
 class CodecLayout(Layout):
     """LoRaWAN bytes, decoded by an unmodified TS013 script in a sandbox; the fields are read from the `data`
     that it returns, as with `json`. `script` is a file beside the profile; its `text` travels with the
-    document."""
+    document. `fresh` is for scripts that keep something from one payload to the next: it would come out as
+    another device's."""
 
     kind: Literal["codec"]
     script: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.js$")]
     text: str = ""
+    fresh: bool = False
     fields: Annotated[dict[str, JsonField], Field(min_length=1)]
 
     @cached_property
     def codec(self) -> CodecScript:
         """The script to run."""
-        return CodecScript(self.script, self.text)
+        return CodecScript(self.script, self.text, self.fresh)
 
 
 class ByteField(Steps):

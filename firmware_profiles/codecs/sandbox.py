@@ -66,7 +66,8 @@ class Sandbox:
             raise CodecError(codec.name, CodecFault.SCRIPT, detail)
         question = {
             "key": codec.key,
-            "script": None,
+            "script": codec.text if codec.fresh else None,
+            "fresh": codec.fresh,
             "bytes": list(payload.body),
             "port": payload.port,
             "time": payload.received_ms or 0,

@@ -2,9 +2,9 @@
 
 It is started as a plain script without environment and site, and speaks over the socket that is its standard
 input. A frame is four bytes of length (big endian) and that much JSON. It greets with `{cpu}`; then each
-question `{key, script, bytes, port, time}` gets one answer: `{output}` (what the script returned, JSON as
-text), `{fault, detail}`, or `{unknown: true}` when `script` is null and not kept here. `cpu` is the processor
-time used so far, in seconds.
+question `{key, script, fresh, bytes, port, time}` gets one answer: `{output}` (what the script returned, JSON
+as text), `{fault, detail}`, or `{unknown: true}` when `script` is null and needed. `cpu` is the time of the
+processor used so far, in seconds.
 """
 
 import json
@@ -79,18 +79,19 @@ class Codecs:
     def answer(self, question: dict[str, Any]) -> dict[str, Any]:
         """The answer to one question. After any error the codec starts afresh."""
         key, script = question["key"], question["script"]
-        if key not in self._kept and script is None:
+        if script is None and (question["fresh"] or key not in self._kept):
             return {"unknown": True}
         call = json.dumps({name: question[name] for name in ("bytes", "port", "time")})
         try:
-            loaded = self._kept.pop(key, None) or Loaded(self._engine, self._prelude, script)
+            kept = None if question["fresh"] else self._kept.pop(key, None)
+            loaded = kept or Loaded(self._engine, self._prelude, script)
             output = loaded.decode(call)
         except FaultError as fault:
             return {"fault": fault.kind, "detail": fault.detail}
         except Exception as error:  # noqa: BLE001 - whatever the binding raises, this script is the cause of it
             kind, detail = _named(error)
             return {"fault": kind, "detail": detail}
-        if loaded.left > 0:
+        if loaded.left > 0 and not question["fresh"]:
             self._kept[key] = loaded
             if len(self._kept) > KEPT_CODECS:
                 self._kept.popitem(last=False)

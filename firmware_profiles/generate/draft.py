@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from firmware_profiles.decode import Codecs
 from firmware_profiles.examples import run_examples
 from firmware_profiles.load import parse_profile
 from firmware_profiles.problems import ProfileErrors
@@ -25,13 +26,14 @@ class Draft:
     notes: tuple[str, ...] = ()
 
 
-def drafted(document: Mapping[str, Any], notes: tuple[str, ...] = ()) -> Draft:
-    """The draft, with all checks passed and all examples run. Raises NotUsableError with all findings."""
+def drafted(document: Mapping[str, Any], notes: tuple[str, ...] = (), codecs: Codecs | None = None) -> Draft:
+    """The draft, with all checks passed and all examples run. `codecs` as in `decode`. Raises NotUsableError
+    with all findings."""
     try:
         profile = parse_profile(document, file=str(document.get("id", "profile")))
     except ProfileErrors as errors:
         raise NotUsableError(str(errors)) from errors
-    wrong = run_examples(profile, profile.id)
+    wrong = run_examples(profile, profile.id, codecs)
     if wrong:
         raise NotUsableError("\n".join(str(problem) for problem in wrong))
     return Draft(document, profile, notes)

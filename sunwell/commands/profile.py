@@ -23,6 +23,7 @@ from firmware_profiles import (
     read_profile,
     run_examples,
 )
+from firmware_profiles.codecs import Sandbox
 from firmware_profiles.examples import iso_text
 from firmware_profiles.load import MODELS
 from firmware_profiles.problems import meant
@@ -68,11 +69,12 @@ def check(
         _console.print("no profile found (*.yaml)")
         raise typer.Exit(1)
     problems: list[Problem] = []
-    for file in files:
-        profile, found = read_profile(file)
-        problems.extend(found)
-        if profile is not None:
-            problems.extend(run_examples(profile, file.as_posix()))
+    with Sandbox() as codecs:
+        for file in files:
+            profile, found = read_profile(file)
+            problems.extend(found)
+            if profile is not None:
+                problems.extend(run_examples(profile, file.as_posix(), codecs))
     for problem in problems:
         _console.print(escape(str(problem)), soft_wrap=True)
     _console.print(f"{len(files)} profiles, {len(problems)} problems")
@@ -92,14 +94,15 @@ def decode(
     ] = None,
 ) -> None:
     """Decode a payload and show bytes, fields and points."""
-    profile = _find(profile_id)
+    profile = find_profile(profile_id)
     try:
         given = parse_payload(payload, port=port)
         parameters = _parameters(profile, parameter or [])
     except ValueError as error:
         _console.print(escape(str(error)), soft_wrap=True)
         raise typer.Exit(2) from error
-    explanation = explain(profile, given, parameters=parameters)
+    with Sandbox() as codecs:
+        explanation = explain(profile, given, parameters=parameters, codecs=codecs)
     _console.print(f"[bold]{escape(profile.id)}[/bold] {profile.name.zh} / {escape(profile.name.en)}")
     if explanation.refusal is not None:
         _console.print(
@@ -123,7 +126,8 @@ def _catalogue(folder: Path | None = None) -> Catalogue:
         raise typer.Exit(1) from errors
 
 
-def _find(name: str) -> Profile:
+def find_profile(name: str) -> Profile:
+    """The profile with this id, or of this file. Says what is wrong and exits where there is none."""
     if name.endswith(".yaml"):
         profile, problems = read_profile(Path(name))
         if profile is None:

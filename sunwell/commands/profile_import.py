@@ -13,6 +13,7 @@ from firmware_profiles.generate import Draft, NotUsableError
 from firmware_profiles.generate.register_table import TableOf, profile_of_registers
 from firmware_profiles.generate.yaml_text import yaml_text
 from firmware_profiles.generate.zigbee import profile_of_definition
+from sunwell.commands.profile_import_lorawan import check_examples, import_devices
 
 app = typer.Typer(help="Make profiles out of other descriptions of devices.", no_args_is_help=True)
 _console = Console(highlight=False)
@@ -98,6 +99,34 @@ def modbus_csv(
         raise typer.Exit(1) from error
     if not _write(draft, to, force=force):
         raise typer.Exit(1)
+
+
+@app.command("lorawan")
+def lorawan(
+    path: Annotated[
+        Path, typer.Argument(exists=True, help="A device's file, a vendor's folder, or a whole tree.")
+    ],
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing: run every uplink example and show differences.")
+    ] = False,
+    family: Annotated[
+        str | None,
+        typer.Option(help="fall, button, well or temperature; guessed from the sensors if not given."),
+    ] = None,
+    to: Folder = Path(),
+    force: Force = False,
+) -> None:
+    """Write profiles of devices with a TS013 codec, in the LoRaWAN device repository's format."""
+    if check:
+        check_examples(path)
+    else:
+        import_devices(
+            path,
+            to=to,
+            force=force,
+            family=family,
+            write=lambda draft, file: write_profile(draft, file, COMMENTS, force=force),
+        )
 
 
 def _definitions(document: Any) -> list[tuple[dict[str, Any], bool | None]]:

@@ -173,6 +173,14 @@ def test_a_codec_starts_afresh_after_an_error_and_after_a_thousand_decodes(share
     assert (counts[-2], counts[-1]) == (worker.DECODES_A_CONTEXT, 1)
 
 
+def test_a_fresh_codec_knows_nothing_of_the_payload_before(shared: Sandbox) -> None:
+    leaking = "var seen = 0;" + uplink("seen += input.bytes[0]; return { data: { seen: seen } };")
+    fresh = CodecScript("probe.js", leaking, fresh=True)
+    assert [ask(shared, leaking).data["seen"] for _ in range(2)] == [1, 2]
+    assert [shared.run(fresh, MessagePayload(b"\x01")).data["seen"] for _ in range(2)] == [1, 1]
+    assert ask(shared, leaking).data["seen"] == 3
+
+
 def test_more_codecs_than_are_kept_still_decode(shared: Sandbox) -> None:
     texts = [uplink(f"return {{ data: {{ n: {n} }} }};") for n in range(worker.KEPT_CODECS + 5)]
     assert [ask(shared, text).data["n"] for text in [*texts, *texts]] == [*range(len(texts))] * 2
