@@ -6,8 +6,9 @@ The same answers may be asked for one by one or stand in a YAML file; they are c
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
+from firmware_profiles.documents import validated
 from firmware_profiles.generate import assembling
 from firmware_profiles.generate.draft import Draft, NotUsableError, drafted, slug
 from firmware_profiles.generate.payload_examples import example_of
@@ -19,7 +20,6 @@ from firmware_profiles.layouts import Kind, WordOrder
 from firmware_profiles.problems import Problem, ProfileErrors, meant
 from firmware_profiles.schema import Family, PointName
 from firmware_profiles.values import Duration, Model, Number, Scalar, Text, duration_text
-from firmware_profiles.wording import describe, drop_tags, is_echo, one_of
 from firmware_profiles.yaml12 import Parsed
 
 
@@ -110,18 +110,8 @@ class Answers(Model):
 
 def checked_answers(parsed: Parsed, file: str) -> Answers:
     """The answers of a YAML file. Raises ProfileErrors with all mistakes and their places."""
-    found: dict[tuple[str | int, ...], list[str]] = {}
-    problems = list(parsed.problems)
-    try:
-        answers = Answers.model_validate(parsed.document)
-    except ValidationError as error:
-        for detail in error.errors(include_url=False):
-            if not is_echo(detail):
-                path = drop_tags(detail["loc"], parsed.document)
-                found.setdefault(path, []).append(describe(detail, path, Answers))
-        problems += [Problem(file, path, one_of(texts), *parsed.mark(path)) for path, texts in found.items()]
-        raise ProfileErrors(problems) from error
-    problems += [Problem(file, path, what, *parsed.mark(path)) for path, what in _findings(answers)]
+    answers = validated(Answers, parsed, file)
+    problems = [Problem(file, path, what, *parsed.mark(path)) for path, what in _findings(answers)]
     if problems:
         raise ProfileErrors(problems)
     return answers

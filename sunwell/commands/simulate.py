@@ -9,10 +9,16 @@ from typing import Annotated
 import structlog
 import typer
 
+from firmware_profiles import ProfileErrors
+from firmware_profiles.documents import validated
+from firmware_profiles.yaml12 import parse
 from sunwell import logs
+from sunwell.commands.profile import find_profile
 from sunwell.running import until_stopped
+from sunwell.simulate.playing import Where, first_image, played
 from sunwell.simulate.registering import RegistrationError, register
 from sunwell.simulate.registry import Registry
+from sunwell.simulate.scenario import Scenario, ScenarioError, moves_of_examples, moves_of_scenario
 from sunwell.simulate.street import Street
 
 log = structlog.get_logger(__name__)
@@ -36,12 +42,36 @@ def simulate(
     interval: Annotated[float, typer.Option(min=0.1, help="Seconds between two messages of a device")] = 5.0,
     modbus_host: Annotated[str, typer.Option(help="Address of the simulated Modbus devices")] = "127.0.0.1",
     modbus_port: Annotated[int, typer.Option(help="First of their ports")] = 15_021,
+    profile: Annotated[
+        str | None, typer.Option(help="Play one device of this profile (its id, or its file) instead")
+    ] = None,
+    scenario: Annotated[
+        Path | None, typer.Option(help="… by this scenario, not by the profile's examples in turn")
+    ] = None,
+    name: Annotated[str, typer.Option(help="… with this name")] = "",
+    topic: Annotated[str, typer.Option(help="… on this topic, not the usual one of its transport")] = "",
 ) -> None:
-    """Run a street of simulated homes, wells and kiosks. They speak their makers' own protocols."""
+    """Run a street of simulated homes, wells and kiosks, or one device of any profile. They speak their
+    makers' own protocols."""
     logs.set_up()
     if (server is None) != (token_file is None):
         raise typer.BadParameter("--server and --token-file go together")
+    if profile is None and (scenario or name or topic):
+        raise typer.BadParameter("--scenario, --name and --topic go with --profile")
     password = password_file.read_text(encoding="utf-8").strip() if password_file else None
+    if profile is not None:
+        where = Where(
+            host=host,
+            port=port,
+            username=user,
+            password=password,
+            modbus_host=modbus_host,
+            modbus_port=modbus_port,
+            name=name,
+            topic=topic,
+        )
+        _play(profile, scenario, where, interval)
+        return
 
     @asynccontextmanager
     async def playing() -> AsyncIterator[None]:
@@ -65,6 +95,31 @@ def simulate(
             yield
             if work:
                 work.cancel()
+
+    until_stopped(playing)
+
+
+def _play(profile_id: str, scenario: Path | None, where: Where, interval_s: float) -> None:
+    """One device of a profile, until stopped."""
+    profile = find_profile(profile_id)
+    try:
+        if scenario is None:
+            moves, repeat = moves_of_examples(profile, interval_s), True
+        else:
+            file = scenario.as_posix()
+            given = validated(Scenario, parse(scenario.read_text(encoding="utf-8"), file), file)
+            moves, repeat = moves_of_scenario(profile, given), given.repeat
+        if profile.transport == "modbus":
+            first_image(moves)
+    except (OSError, UnicodeDecodeError, ProfileErrors, ScenarioError) as error:
+        typer.echo(str(error))
+        raise typer.Exit(1) from error
+
+    @asynccontextmanager
+    async def playing() -> AsyncIterator[None]:
+        async with played(profile, moves, where, repeat=repeat) as words:
+            typer.echo(words)
+            yield
 
     until_stopped(playing)
 
