@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from firmware_profiles import MessagePayload, Profile, Refusal, decode, explain, parse_profile, read_profile
 from firmware_profiles.decode.codec import CodecAnswer, CodecError, CodecFault
@@ -99,6 +101,32 @@ def test_what_gives_nothing_says_why() -> None:
     assert refusal(Said({"x": 1})) == ("no_values", "keys 'x': nothing that this profile reads")
     assert refusal(Said({"level": 1}), bytes(243))[0] == "too_long"
     assert refusal(Said({"level": 1}), b"")[0] == "empty"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=12,
+)
+DATA = JSON | st.fixed_dictionaries(
+    {}, optional={"level": JSON, "bat": JSON | st.fixed_dictionaries({"volts": JSON}), "status": JSON}
+)
+PROBE = profile()
+
+
+@given(DATA, st.lists(JSON, max_size=3), st.lists(JSON, max_size=3), st.binary(max_size=300))
+def test_whatever_a_script_says_is_a_sample_or_a_refusal(
+    data: Any, warnings: list[Any], errors: list[Any], body: bytes
+) -> None:
+    said = Said(data, warnings=tuple(warnings), errors=tuple(errors))
+    try:
+        decoded = decode(PROBE, MessagePayload(body), codecs=said)
+    except Refusal:
+        return
+    for sample in decoded.samples:
+        for name, value in sample.points.items():
+            low, high = PROBE.points[name].range or (0, 1)
+            assert isinstance(value, bool) or name in sample.bad or low <= float(value) <= high
 
 
 def test_a_script_cannot_write_into_a_log() -> None:
