@@ -33,6 +33,11 @@ class Catalogue(Mapping[str, Profile]):
     def __len__(self) -> int:
         return len(self._profiles)
 
+    def add(self, profile: Profile) -> None:
+        """One profile more; one whose id is known already is left as it is. Whoever reads meanwhile sees the
+        catalogue before or after."""
+        self._profiles = dict(sorted({profile.id: profile, **self._profiles}.items()))
+
     def find(self, vendor: str, model: str) -> tuple[Profile, ...]:
         """The profiles of a model, by the names that its maker (and Zigbee2MQTT) uses; one for each firmware
         range. Upper and lower case are the same."""

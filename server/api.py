@@ -14,6 +14,7 @@ from server.db.migrate import is_current
 from server.dependencies import GetContext
 from server.devices.routes import router as devices
 from server.errors import ServerError, StoreUnavailableError
+from server.found.routes import router as found
 from server.places.routes import router as places
 from server.readings.routes import router as readings
 from server.tasks.routes import router as tasks
@@ -26,7 +27,7 @@ PREFIX = "/api/v1"
 def mount(app: FastAPI) -> None:
     """Adds the API to the application."""
     v1 = APIRouter(prefix=PREFIX, dependencies=[Depends(same_origin)])
-    for router in (tasks, alarms, devices, places, readings, users, audit):
+    for router in (tasks, alarms, devices, found, places, readings, users, audit):
         v1.include_router(router)
     app.include_router(v1)
     app.add_exception_handler(ServerError, _on_error)

@@ -24,6 +24,7 @@ from server.context import Context
 from server.db.database import Database
 from server.db.migrate import upgrade
 from server.errors import StoreUnavailableError
+from server.found.catalogue import take_up
 from server.gateways import service as gateways
 from server.ingest.link import Link
 from server.live.bus import Bus
@@ -92,6 +93,7 @@ class Server:
                 loops = [
                     group.create_task(self.link.run(), name="link"),
                     group.create_task(self._watch_gateways(), name="gateway-watch"),
+                    group.create_task(self._follow_profiles(), name="profiles"),
                 ]
                 if not self.context.database.is_sqlite:
                     relay = Relay(self.context.database)
@@ -119,6 +121,7 @@ class Server:
         )
         stack.callback(database.dispose)
         await asyncio.to_thread(upgrade, database)
+        await asyncio.to_thread(_take_up, database, catalogue)
         store = open_store(
             settings.effective_timeseries,
             org=settings.influx_org,
@@ -153,6 +156,17 @@ class Server:
         )
         return _WebServer(config)
 
+    async def _follow_profiles(self) -> None:
+        """Take up the profiles that were adopted at another server."""
+        with self.context.bus.subscribe() as changes:
+            async for change in changes:
+                if change.kind not in ("profile", "resync"):
+                    continue
+                try:
+                    await asyncio.to_thread(_take_up, self.context.database, self.context.catalogue)
+                except (StoreUnavailableError, SQLAlchemyError) as error:
+                    log.warning("profiles_not_read", detail=str(error)[:300])
+
     async def _watch_gateways(self) -> None:
         started = now()
         grace = timedelta(seconds=self._settings.gateway_grace_s)
@@ -171,8 +185,14 @@ class Server:
 
 
 def load_all_profiles(settings: ServerSettings) -> Catalogue:
-    """The packaged profiles, and those of your own folder beside them. Raises ProfileErrors."""
+    """The packaged profiles, and those of your own folder beside them; those made for found devices come from
+    the database. Raises ProfileErrors."""
     catalogue = load_catalogue()
     if settings.profiles is None:
-        return catalogue
+        return Catalogue(catalogue)
     return Catalogue({**catalogue, **load_catalogue(settings.profiles)})
+
+
+def _take_up(database: Database, catalogue: Catalogue) -> None:
+    with database.read() as session:
+        take_up(session, catalogue)

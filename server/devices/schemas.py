@@ -8,7 +8,8 @@ from server.places.schemas import Id
 
 
 class DeviceIn(BaseModel):
-    """A device and the position where it is now. `address` is its driver's: {"topic": …} for MQTT,
+    """A device and the position where it is now. `address` is its driver's: {"topic": …} for MQTT (with the
+    "ieee_address" of a Zigbee device its gateway follows a change of name by itself),
     {"host": …, "port": 502, "unit": 1} for Modbus TCP. `parameters` are what its profile asks for."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
@@ -26,6 +27,7 @@ class _MqttAddress(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     topic: Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^#+\x00$][^#+\x00]*$")]
+    ieee_address: Annotated[str, Field(pattern=r"^0x[0-9a-f]{16}$")] | None = None
 
 
 class _ModbusAddress(BaseModel):

@@ -5,11 +5,12 @@ import structlog
 from prometheus_client import Counter
 from sqlalchemy.exc import IntegrityError
 
-from gateway.wire import AckMessage, AlarmMessage, StateMessage, WireError, decode
+from gateway.wire import AckMessage, AlarmMessage, FoundMessage, StateMessage, WireError, decode
 from server.alarms import service as alarms
 from server.clock import now
 from server.context import Context
 from server.errors import InvalidError, NotFoundError
+from server.found import service as found
 from server.gateways import service as gateways
 from server.ingest import quarantine
 
@@ -51,6 +52,20 @@ def handle_state(context: Context, gateway_id: str, topic: str, payload: bytes) 
         message: StateMessage = decode("up/state", payload)
         with context.database.write() as session:
             gateways.heard_state(session, gateway_id=gateway_id, state=message, now=now())
+    except WireError as error:
+        _refuse(context, gateway_id, topic, "unreadable", str(error), payload)
+    except NotFoundError as error:
+        _refuse(context, gateway_id, topic, "unknown_gateway", error.message, payload)
+
+
+def handle_found(context: Context, gateway_id: str, topic: str, payload: bytes) -> None:
+    """Keeps what a gateway has found. Raises StoreUnavailableError."""
+    try:
+        message: FoundMessage = decode("up/found", payload)
+        with context.database.write() as session:
+            found.hear(
+                session, gateway_id=gateway_id, message=message, catalogue=context.catalogue, now=now()
+            )
     except WireError as error:
         _refuse(context, gateway_id, topic, "unreadable", str(error), payload)
     except NotFoundError as error:

@@ -95,6 +95,7 @@ class Link:
                 await client.subscribe(_shared(self._context.settings, "up/alarm"), qos=1)
                 await client.subscribe("sunwell/v1/+/up/state", qos=1)
                 await client.subscribe(_shared(self._context.settings, "up/reply"), qos=1)
+                await client.subscribe(_shared(self._context.settings, "up/found"), qos=1)
                 self.connected.set()
                 await self._send_all_desired()
                 async for message in client.messages:
@@ -125,6 +126,8 @@ class Link:
                     await self._acknowledge(gateway_id, ack)
             elif channel == "up/state":
                 await asyncio.to_thread(handlers.handle_state, self._context, gateway_id, name, payload)
+            elif channel == "up/found":
+                await asyncio.to_thread(handlers.handle_found, self._context, gateway_id, name, payload)
         except StoreUnavailableError as error:
             log.warning("not_stored", gateway=gateway_id, channel=channel, detail=error.message[:300])
 

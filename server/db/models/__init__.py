@@ -2,6 +2,7 @@
 
 from server.db.models.alarms import Alarm, Occurrence
 from server.db.models.devices import Attachment, Device
+from server.db.models.found import FoundDevice, StoredProfile
 from server.db.models.gateways import Gateway
 from server.db.models.people import ApiToken, AuditEntry, User, WebSession
 from server.db.models.places import Area, Position, Resident, Well
@@ -15,11 +16,13 @@ __all__ = [
     "Attachment",
     "AuditEntry",
     "Device",
+    "FoundDevice",
     "Gateway",
     "Occurrence",
     "Position",
     "QuarantinedMessage",
     "Resident",
+    "StoredProfile",
     "Task",
     "TaskEvent",
     "User",

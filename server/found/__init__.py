@@ -1,0 +1,1 @@
+"""Devices that gateways have found at their brokers, waiting to be adopted."""
