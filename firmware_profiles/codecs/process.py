@@ -19,6 +19,8 @@ WALL_S: Final = 0.25
 """How long an answer may take. The engine stops a script much sooner; this is for where it can't."""
 STARVED_S: Final = 2.0
 """The same while the worker had hardly any processor time: the machine is busy, not the script to blame."""
+_LOOK_AGAIN_S: Final = 0.05
+"""How often a starved worker is looked at, so that one which had its time ends soon after."""
 START_S: Final = 10.0
 """How long a worker may take to start: 50 ms on a PC, most of a second on a busy Raspberry Pi."""
 _MOST_ANSWER_BYTES: Final = 8 * worker.OUTPUT_BYTES
@@ -132,7 +134,7 @@ class Worker:
             if left <= 0 and started is not None:
                 if not self._starved(started):
                     raise TimeoutError
-                left = WALL_S
+                left = _LOOK_AGAIN_S
             self._socket.settimeout(left)
             try:
                 part = self._socket.recv(size - len(parts))

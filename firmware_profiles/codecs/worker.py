@@ -14,6 +14,7 @@ import struct
 import sys
 import time
 from collections import OrderedDict
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -114,17 +115,24 @@ def _named(error: Exception) -> tuple[str, str]:
 
 
 def _confine() -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE_BYTES, ADDRESS_SPACE_BYTES))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))  # the standard ones, already open
+    _limit(resource.RLIMIT_AS, ADDRESS_SPACE_BYTES, ADDRESS_SPACE_BYTES)
+    _limit(resource.RLIMIT_CORE, 0, 0)
+    _limit(resource.RLIMIT_FSIZE, 0, 0)
+    _limit(resource.RLIMIT_NPROC, 0, 0)
+    _limit(resource.RLIMIT_NOFILE, 3, 3)  # the standard ones, already open
 
 
 def _allow_cpu() -> None:
     """One more second: a worker that its parent does not end (it may be gone) is ended by the kernel."""
     _, most = resource.getrlimit(resource.RLIMIT_CPU)
-    resource.setrlimit(resource.RLIMIT_CPU, (int(time.process_time()) + 2, most))
+    _limit(resource.RLIMIT_CPU, int(time.process_time()) + 2, most)
+
+
+def _limit(kind: int, soft: int, hard: int) -> None:
+    """These limits are a second wall. Where a service manager forbids them, those of the engine and parent
+    still stand; no reading is given up for it."""
+    with suppress(OSError, ValueError):
+        resource.setrlimit(kind, (soft, hard))
 
 
 def _read(size: int) -> bytes:
