@@ -18,7 +18,7 @@ class EdgeDevice:
     """A device to be read. `address` is the driver's own; `parameters` are the unit's, over the profile's.
 
     mqtt: {"topic": …} without wildcards. modbus: {"host": …, "port": …, "unit": …, "timeout_ms": …}, where
-    port is 502, unit 1 and the timeout 500 ms unless given.
+    port is 502, unit 1 and the timeout 500 ms unless given, or {"serial": …, "baud": …}; see docs/modbus.md.
     """
 
     id: str

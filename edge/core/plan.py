@@ -8,7 +8,7 @@ wants, the place is remembered as a `Cut`, and no later plan merges across it, u
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 ILLEGAL_ADDRESS: Final = 2
@@ -66,39 +66,37 @@ Cut = tuple[Group, int]
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """One request: addresses `address` to `end`, and the wants that it answers, by address."""
+    """One request: addresses `address` to `end`, and the wants that it answers, by address.
+
+    What a poll needs of it is computed once: it is asked for every second.
+    """
 
     wants: tuple[Want, ...]
+    unit: int = field(init=False)
+    fc: int = field(init=False)
+    address: int = field(init=False)
+    end: int = field(init=False)
+    count: int = field(init=False)
+    places: tuple[tuple[int, int], ...] = field(init=False, repr=False, compare=False)
+    """Function code and address of each value in its answer."""
+
+    def __post_init__(self) -> None:
+        first = self.wants[0]
+        end = max(want.end for want in self.wants)
+        for name, value in (
+            ("unit", first.unit),
+            ("fc", first.fc),
+            ("address", first.address),
+            ("end", end),
+            ("count", end - first.address),
+            ("places", tuple((first.fc, address) for address in range(first.address, end))),
+        ):
+            object.__setattr__(self, name, value)
 
     @property
     def group(self) -> Group:
         """The group of all its wants."""
         return self.wants[0].group
-
-    @property
-    def unit(self) -> int:
-        """The unit it is sent to."""
-        return self.wants[0].unit
-
-    @property
-    def fc(self) -> int:
-        """The function code it is sent with."""
-        return self.wants[0].fc
-
-    @property
-    def address(self) -> int:
-        """Its first address."""
-        return self.wants[0].address
-
-    @property
-    def end(self) -> int:
-        """The first address behind it."""
-        return max(want.end for want in self.wants)
-
-    @property
-    def count(self) -> int:
-        """How many registers or bits it asks for."""
-        return self.end - self.address
 
 
 class PlanError(ValueError):

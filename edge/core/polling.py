@@ -1,13 +1,15 @@
-"""What to ask the devices on one line next. Values and times in, requests out; it owns no clock or socket.
+"""What one polled device is asked, and what became of it. Values and times in, values out.
 
 Rules:
 
 - Wants of one device with the same period and speed are one poll; it ends in one reading.
-- Fast (alarm) polls go first. A slow block is let in between two fast ones only when it is late by more than
-  its own period, so that at most one slow block stands between two alarm polls and none starves.
 - A block without an answer ends its poll: the rest would only wait as well. A device that is down (`Breaker`)
   gets one small probe now and then.
 - A poll that is late is not made up for: the turns that it missed are left out.
+- After an exchange the device is left alone for its `spacing_ms`; after a silence also for `settle_ms`, so
+  that an answer that comes too late is not taken for the next one's (RTU frames carry no number).
+
+Which device is asked next is `edge.core.schedule`'s part.
 """
 
 from collections import deque
@@ -15,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from edge.core.breaker import Breaker
+from edge.core.breaker import FAILED_CYCLES, Breaker
 from edge.core.plan import HOLES, UNSUPPORTED, Block, Cut, Want, bisect, plan
 
 SLOWEST_START_MS: Final = 1_000
@@ -27,7 +29,7 @@ RETRY_UNSUPPORTED_MS: Final = 600_000
 RETRY_MERGING_MS: Final = 86_400_000
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Poll:
     """Wants of one device with one period: when due, what is still to be asked, what was answered."""
 
@@ -40,13 +42,14 @@ class Poll:
 
 
 class Request(NamedTuple):
-    """Something to send now: `poll` is None for a probe."""
+    """Something to send now: `poll` is None for a probe. `first` of its poll: a sleeper is to be woken."""
 
     device: "PolledDevice"
     poll: Poll | None
     fc: int
     address: int
     quantity: int
+    first: bool
 
 
 class Finished(NamedTuple):
@@ -58,12 +61,27 @@ class Finished(NamedTuple):
 
 
 class PolledDevice:
-    """The state of one device on a line. `unit` is its address there."""
+    """The state of one device on a line. `name` is the caller's for it."""
 
-    def __init__(self, wants: Iterable[Want], *, now_ms: int, jitter: float) -> None:
+    def __init__(
+        self,
+        wants: Iterable[Want],
+        *,
+        name: str = "",
+        now_ms: int,
+        jitter: float,
+        spacing_ms: int = 0,
+        settle_ms: int = 0,
+    ) -> None:
         """Raises `edge.core.plan.PlanError`."""
+        self.name = name
         self.wants = tuple(sorted(set(wants)))
         self.breaker = Breaker()
+        self.quiet_until_ms = now_ms
+        self.version = 0
+        """Grows whenever what `due` says has changed for more than the poll that was just asked."""
+        self._spacing_ms = spacing_ms
+        self._settle_ms = settle_ms
         self._cuts: frozenset[Cut] = frozenset()
         self._cut_ms = now_ms
         self._missing: dict[Want, int] = {}
@@ -71,37 +89,48 @@ class PolledDevice:
         self._polls: dict[tuple[int, bool], Poll] = {}
         self._replan(now_ms, jitter)
 
-    def due(self, now_ms: int) -> Iterable[tuple[int, Poll | None]]:
+    @property
+    def doubtful(self) -> bool:
+        """It failed several times in a row: what it is asked will likely cost the whole waiting time."""
+        return self.breaker.failures >= FAILED_CYCLES or self.breaker.down
+
+    def due(self) -> Iterable[tuple[int, Poll | None]]:
         """What there will be to ask, and when: its polls, or while it is down a probe (None)."""
-        self._forgive(now_ms)
         if self.breaker.probe_ms is not None:
             return [(self.breaker.probe_ms, None)]
         return [(poll.due_ms, poll) for poll in self._polls.values()]
 
     def retry_ms(self) -> int | None:
-        """When something that the device does not have will be asked for again."""
-        return min(self._missing.values()) + RETRY_UNSUPPORTED_MS if self._missing else None
+        """When something that the device does not have is to be asked for again, or merging to be tried."""
+        times = [since + RETRY_UNSUPPORTED_MS for since in self._missing.values()]
+        if self._cuts:
+            times.append(self._cut_ms + RETRY_MERGING_MS)
+        return min(times, default=None)
 
     def request(self, poll: Poll | None) -> Request:
         """The next request of a poll, or a probe: one register of what matters most."""
         if poll is None:
             want = min(self.wants, key=lambda want: not want.fast)
-            return Request(self, None, want.fc, want.address, 1)
-        if not poll.pending:
+            return Request(self, None, want.fc, want.address, 1, True)
+        first = not poll.pending
+        if first:
             poll.pending.extend(poll.blocks)
             poll.values = {}
         block = poll.pending[0]
-        return Request(self, poll, block.fc, block.address, block.count)
+        return Request(self, poll, block.fc, block.address, block.count, first)
 
-    def answered(self, poll: Poll | None, values: list[int], now_ms: int) -> Finished | None:
+    def answered(self, poll: Poll | None, values: Iterable[int], now_ms: int) -> Finished | None:
         """The device sent `values` for its request. Returns the poll's end, if this was its last block."""
-        self.breaker = self.breaker.succeeded()
+        self._alive(now_ms)
         if poll is None:
+            # It may be another piece of hardware by now: what the old one lacked is asked for again.
+            self._missing.clear()
+            self._replan(now_ms, 0.0)
             for other in self._polls.values():
                 other.due_ms = now_ms
             return None
         block = poll.pending.popleft()
-        poll.values |= {(block.fc, block.address + offset): value for offset, value in enumerate(values)}
+        poll.values.update(zip(block.places, values, strict=True))
         return None if poll.pending else self._finish(poll, now_ms)
 
     def refused(self, poll: Poll | None, code: int, now_ms: int, jitter: float) -> Finished | None:
@@ -109,8 +138,8 @@ class PolledDevice:
         if code in NO_TARGET:
             return self.silent(poll, now_ms, jitter)
         if poll is None:
-            return self.answered(None, [], now_ms)
-        self.breaker = self.breaker.succeeded()
+            return self.answered(None, (), now_ms)
+        self._alive(now_ms)
         block = poll.pending[0]
         halves = bisect(block) if code in HOLES else None
         if halves is not None:
@@ -132,7 +161,30 @@ class PolledDevice:
     def silent(self, poll: Poll | None, now_ms: int, jitter: float) -> Finished | None:
         """No answer came. A poll is over with that; what was read before stays valid."""
         self.breaker = self.breaker.failed(now_ms, jitter)
+        self.quiet_until_ms = now_ms + max(self._spacing_ms, self._settle_ms)
+        self.version += 1
         return None if poll is None else self._finish(poll, now_ms)
+
+    def spoke(self, now_ms: int) -> None:
+        """An exchange that is no poll ended: a command, a wake."""
+        self.quiet_until_ms = max(self.quiet_until_ms, now_ms + self._spacing_ms)
+
+    def forgive(self, now_ms: int) -> None:
+        """Forget lacks and cuts that are old."""
+        expired = [want for want, since in self._missing.items() if now_ms - since >= RETRY_UNSUPPORTED_MS]
+        stale_cuts = bool(self._cuts) and now_ms - self._cut_ms >= RETRY_MERGING_MS
+        for want in expired:
+            del self._missing[want]
+        if stale_cuts:
+            self._cuts = frozenset()
+        if expired or stale_cuts:
+            self._replan(now_ms, 0.0)
+
+    def _alive(self, now_ms: int) -> None:
+        if self.breaker.failures or self.breaker.down:
+            self.breaker = self.breaker.succeeded()
+            self.version += 1
+        self.quiet_until_ms = now_ms + self._spacing_ms
 
     def _finish(self, poll: Poll, now_ms: int) -> Finished:
         values = poll.values
@@ -145,21 +197,9 @@ class PolledDevice:
             self._replan(now_ms, 0.0)
         return Finished(values)
 
-    def _forgive(self, now_ms: int) -> None:
-        if not self._missing and not self._cuts:
-            return
-        expired = [want for want, since in self._missing.items() if now_ms - since >= RETRY_UNSUPPORTED_MS]
-        stale_cuts = bool(self._cuts) and now_ms - self._cut_ms >= RETRY_MERGING_MS
-        if not expired and not stale_cuts:
-            return
-        for want in expired:
-            del self._missing[want]
-        if stale_cuts:
-            self._cuts = frozenset()
-        self._replan(now_ms, 0.0)
-
     def _replan(self, now_ms: int, jitter: float) -> None:
         self._outdated = False
+        self.version += 1
         blocks: dict[tuple[int, bool], list[Block]] = {}
         for block in plan((want for want in self.wants if want not in self._missing), self._cuts):
             first = block.wants[0]
@@ -173,38 +213,3 @@ class PolledDevice:
                 self._polls[every_ms, fast] = Poll(every_ms, fast, tuple(members), start_ms)
             else:
                 poll.blocks = tuple(members)
-
-
-Entry = tuple[int, PolledDevice, Poll | None]
-
-
-class LineSchedule:
-    """Chooses among the devices of a line."""
-
-    def __init__(self) -> None:
-        self.devices: dict[str, PolledDevice] = {}
-        self._last_was_fast = False
-
-    def choose(self, now_ms: int) -> Request | int | None:
-        """The request to send now; or when there will be one; or None if there never will be."""
-        entries: list[Entry] = [
-            (when_ms, device, poll)
-            for device in self.devices.values()
-            for when_ms, poll in device.due(now_ms)
-        ]
-        ready = [entry for entry in entries if entry[0] <= now_ms]
-        if not ready:
-            times = [entry[0] for entry in entries]
-            times += [ms for device in self.devices.values() if (ms := device.retry_ms()) is not None]
-            return min(times, default=None)
-        fast = [entry for entry in ready if entry[2] is not None and entry[2].fast]
-        late = [entry for entry in ready if entry not in fast and _late(entry, now_ms)]
-        candidates = late if late and self._last_was_fast else fast or ready
-        _, device, poll = min(candidates, key=lambda entry: entry[0])
-        self._last_was_fast = poll is not None and poll.fast
-        return device.request(poll)
-
-
-def _late(entry: Entry, now_ms: int) -> bool:
-    when_ms, _, poll = entry
-    return poll is not None and now_ms - when_ms > poll.every_ms

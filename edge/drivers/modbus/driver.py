@@ -1,9 +1,8 @@
-"""Reads Modbus TCP devices: a task for each host and port, so that a dead one delays nobody else."""
+"""Reads Modbus devices over TCP and RTU: a task for each line, so that a dead one delays nobody else."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
 
 from edge.core.plan import PlanError, Want, plan
 from edge.driver import (
@@ -16,13 +15,10 @@ from edge.driver import (
     cut,
     system_clock,
 )
-from edge.drivers.modbus.line import Line, UnitAddress
-
-DEFAULT_TIMEOUT_MS: Final = 500
-"""What Wiren Board's driver waits; its device templates set 1 to 2,000 ms."""
-LONGEST_TIMEOUT_MS: Final = 10_000
-
-_Member = tuple[EdgeDevice, UnitAddress, tuple[Want, ...]]
+from edge.drivers.modbus.addresses import DEFAULT_TIMEOUT_MS, Place, UnitAddress, parse_address
+from edge.drivers.modbus.commands import CommandError, Write
+from edge.drivers.modbus.delivery import Delivery, Member
+from edge.drivers.modbus.line import Line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,66 +40,86 @@ class ModbusDriver:
         settings: ModbusSettings | None = None,
         clock: Clock = system_clock,
     ) -> None:
-        self._emit = emit
+        self._delivery = Delivery(emit, trouble)
         self._trouble = trouble
         self._settings = settings or ModbusSettings()
         self._clock = clock
-        self._wanted: dict[tuple[str, int], list[_Member]] = {}
+        self._wanted: dict[Place, list[Member]] = {}
+        self._lines: dict[Place, Line] = {}
         self._changed = asyncio.Event()
         self.apply(devices)
 
     def apply(self, devices: Sequence[EdgeDevice]) -> None:
         """Replace the devices. Lines without devices are closed, new ones opened, the others adjusted."""
-        wanted: dict[tuple[str, int], list[_Member]] = {}
+        wanted: dict[Place, list[Member]] = {}
+        places: dict[str, Place] = {}
         for device in devices:
             try:
-                address = parse_address(device.address, self._settings.timeout_ms)
-                wants = tuple(
-                    Want(address.unit, read.fc, read.every_ms, read.fast, read.address, read.count)
-                    for read in device.profile.register_reads()
-                )
-                plan(wants)
+                member = _member(device, self._settings.timeout_ms)
+                _check_line(places, member.address)
             except (ValueError, PlanError) as error:
                 self._trouble(
                     TroubleReport(source=device.id, reason=TroubleReason.BAD_ADDRESS, detail=cut(error))
                 )
                 continue
-            wanted.setdefault((address.host, address.port), []).append((device, address, wants))
+            wanted.setdefault(member.address.place, []).append(member)
+        self._delivery.keep({member.device.id: member for part in wanted.values() for member in part})
         self._wanted = wanted
         self._changed.set()
 
+    async def write(self, device_id: str, order: Write) -> bool:
+        """Writes to a device, between two polls of its line, unless it already holds these values. Returns
+        whether it wrote. Raises CommandError."""
+        for place, members in self._wanted.items():
+            line = self._lines.get(place)
+            if line is not None and any(member.device.id == device_id for member in members):
+                return await line.write(device_id, order)
+        raise CommandError(f"{device_id}: no device of a running line; look for troubles with its address")
+
     async def run(self) -> None:
         """Poll all lines until cancelled. Raises, in a group, what `emit` raises."""
-        lines: dict[tuple[str, int], tuple[Line, asyncio.Task[None]]] = {}
-        async with asyncio.TaskGroup() as tasks:
-            while True:
-                self._changed.clear()
-                for key in [key for key in lines if key not in self._wanted]:
-                    lines.pop(key)[1].cancel()
-                for key, members in self._wanted.items():
-                    if key in lines:
-                        lines[key][0].apply(members)
-                        continue
-                    host, port = key
-                    line = Line(host, port, emit=self._emit, trouble=self._trouble, clock=self._clock)
-                    line.apply(members)
-                    lines[key] = line, tasks.create_task(line.run(), name=f"modbus {host}:{port}")
-                await self._changed.wait()
+        tasks: dict[Place, asyncio.Task[None]] = {}
+        try:
+            async with asyncio.TaskGroup() as group:
+                while True:
+                    self._changed.clear()
+                    gone = [tasks.pop(place) for place in list(tasks) if place not in self._wanted]
+                    for task in gone:
+                        task.cancel()
+                    self._lines = {place: line for place, line in self._lines.items() if place in tasks}
+                    if gone:
+                        await asyncio.wait(gone)  # a serial port has to be let go before it is opened anew
+                    for place, members in self._wanted.items():
+                        line = self._lines.get(place)
+                        if line is None:
+                            line = Line(
+                                place,
+                                deliver=self._delivery.deliver,
+                                trouble=self._trouble,
+                                clock=self._clock,
+                            )
+                            self._lines[place] = line
+                            tasks[place] = group.create_task(line.run(), name=f"modbus {place.name}")
+                        line.apply(members)
+                    await self._changed.wait()
+        finally:
+            self._lines = {}
 
 
-def parse_address(address: Mapping[str, Any], timeout_ms: int = DEFAULT_TIMEOUT_MS) -> UnitAddress:
-    """The place that a device's address names. Raises ValueError saying what is wrong with it."""
-    host = address.get("host")
-    if not isinstance(host, str) or not host:
-        raise ValueError("address: host: a name or IP address is needed")
-    port = _number(address, "port", 502, 1, 65_535)
-    unit = _number(address, "unit", 1, 0, 255)
-    timeout = _number(address, "timeout_ms", timeout_ms, 1, LONGEST_TIMEOUT_MS)
-    return UnitAddress(host, port, unit, timeout / 1000)
+def _check_line(places: dict[str, Place], address: UnitAddress) -> None:
+    """Raises ValueError if a device before has other settings for the same line."""
+    if places.setdefault(address.line, address.place) != address.place:
+        raise ValueError(
+            f"address: {address.place.name}: another device uses this line with other settings"
+            " (baud, parity, stop bits or framer); all on one line must have the same"
+        )
 
 
-def _number(address: Mapping[str, Any], name: str, default: int, low: int, high: int) -> int:
-    value = address.get(name, default)
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise ValueError(f"address: {name}: {cut(value, 40)} is no whole number from {low} to {high}")
-    return value
+def _member(device: EdgeDevice, timeout_ms: int) -> Member:
+    address = parse_address(device.address, timeout_ms)
+    wants = tuple(
+        Want(address.unit, read.fc, read.every_ms, read.fast, read.address, read.count)
+        for read in device.profile.register_reads()
+    )
+    plan(wants)
+    return Member(device, address, wants)

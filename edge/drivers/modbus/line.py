@@ -1,90 +1,73 @@
-"""One line: a host and port with the units behind it, asked in turn, one request at a time.
+"""One line: a host and port, or a serial port, with the units behind it, asked in turn.
 
-pymodbus matches answers by transaction id and unit and drops those that come late. Its retries and its own
-reconnection are switched off: they would hold up the other units. Three requests in a row without an answer
-make us connect anew, since a line that is dead without a word looks just like that.
+One exchange at a time holds the line (`_in_use`), polls and commands alike. Several requests in a row without
+an answer, and none for a while, make us connect anew, since a line that is dead without a word looks just
+like that. What a poll read is decoded while the next request is already under way.
 """
 
 import asyncio
-import logging
 import random
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from enum import Enum
+from collections.abc import Sequence
 from typing import Final
 
-from pymodbus import ModbusException
-from pymodbus.client import AsyncModbusTcpClient
-from pymodbus.pdu import ExceptionResponse, ModbusPDU
-
 from edge.core.backoff import pause_s
-from edge.core.compose import Origin, compose
-from edge.core.plan import Want
-from edge.core.polling import Finished, LineSchedule, PolledDevice, Request
-from edge.driver import Clock, EdgeDevice, Emit, ReportTrouble, TroubleReason, TroubleReport, cut
-from firmware_profiles import Refusal, RegisterPayload, decode
+from edge.core.polling import Finished, PolledDevice, Request
+from edge.core.schedule import LineSchedule
+from edge.driver import Clock, ReportTrouble, TroubleReason, TroubleReport, cut
+from edge.drivers.modbus.addresses import Place, UnitAddress, is_rtu
+from edge.drivers.modbus.commands import CommandError, Write, write
+from edge.drivers.modbus.delivery import Deliver, Member, Said
+from edge.drivers.modbus.frames import Exchange, exception_of, reading, values_of
+from edge.drivers.modbus.link import Answer, Link, LinkError, NoAnswer, connect
 
-CONNECT_S: Final = 3.0
 SILENT_REQUESTS: Final = 3
-# All that it would say comes to us as answers and exceptions, and is reported once, as trouble.
-logging.getLogger("pymodbus").setLevel(logging.CRITICAL)
-_READ: Final = {
-    1: "read_coils",
-    2: "read_discrete_inputs",
-    3: "read_holding_registers",
-    4: "read_input_registers",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class UnitAddress:
-    """A device's place: the unit behind the host and port, and how long its answers may take."""
-
-    host: str
-    port: int
-    unit: int
-    timeout_s: float
-
-
-class NoAnswer(Enum):
-    """Why there are no values."""
-
-    TIMEOUT = TroubleReason.NO_ANSWER
-    BROKEN = TroubleReason.BAD_ANSWER
-
-
-@dataclass(frozen=True, slots=True)
-class _Member:
-    device: EdgeDevice
-    address: UnitAddress
+SILENT_S: Final = 3.0
+"""Both have to be reached: on a line of many units some dead ones are no reason to hang up on the others."""
 
 
 class Line:
-    """Made by the driver for each (host, port)."""
+    """Made by the driver for each place."""
 
-    def __init__(self, host: str, port: int, *, emit: Emit, trouble: ReportTrouble, clock: Clock) -> None:
-        self._host = host
-        self._port = port
-        self._emit = emit
+    def __init__(self, place: Place, *, deliver: Deliver, trouble: ReportTrouble, clock: Clock) -> None:
+        self.place = place
+        self._hand_on = deliver
         self._trouble = trouble
         self._clock = clock
-        self._members: dict[str, _Member] = {}
+        self._loop = asyncio.get_running_loop()
+        self._members: dict[str, Member] = {}
+        self._polled: dict[str, PolledDevice] = {}
         self._schedule = LineSchedule()
         self._changed = asyncio.Event()
-        self._client: AsyncModbusTcpClient | None = None
+        self._link: Link | None = None
         self._silent = 0
-        self._in_use = asyncio.Lock()  # held for a request: a command must never meet a poll on the line
+        self._answered_s = 0.0
+        self._in_use = asyncio.Lock()
+        self._commands = 0
+        self._said: Said | None = None
 
-    def apply(self, members: Sequence[tuple[EdgeDevice, UnitAddress, tuple[Want, ...]]]) -> None:
-        """Replace the devices; those that stay the same keep their state. Raises PlanError."""
-        now_ms = _now_ms()
-        for gone in set(self._members) - {device.id for device, _, _ in members}:
-            del self._members[gone], self._schedule.devices[gone]
-        for device, address, wants in members:
-            member = _Member(device, address)
+    def apply(self, members: Sequence[Member]) -> None:
+        """Replace the devices; those that stay the same keep their state. Raises PlanError.
+
+        Devices that come together start together: a line asks one after the other anyway, and one burst in
+        a period wakes the machine less often than single polls all over it.
+        """
+        now_ms = self._now_ms()
+        jitter = random.random()  # noqa: S311 - spreads the first polls of lines
+        for gone in set(self._members) - {member.device.id for member in members}:
+            self._schedule.remove(gone)
+            del self._members[gone], self._polled[gone]
+        for member in members:
+            device, address = member.device, member.address
             if self._members.get(device.id) != member:
-                jitter = random.random()  # noqa: S311 - spreads first polls
-                self._schedule.devices[device.id] = PolledDevice(wants, now_ms=now_ms, jitter=jitter)
+                self._polled[device.id] = PolledDevice(
+                    member.wants,
+                    name=device.id,
+                    now_ms=now_ms,
+                    jitter=jitter,
+                    spacing_ms=address.spacing_ms,
+                    settle_ms=int(address.timeout_s * 1000) if is_rtu(address.place) else 0,
+                )
+                self._schedule.add(self._polled[device.id])
                 self._members[device.id] = member
         self._changed.set()
 
@@ -92,123 +75,153 @@ class Line:
         """Poll until cancelled."""
         try:
             while True:
-                await self._connect()
+                link = self._link
+                if link is None or not link.connected:
+                    link = await self._connect()
                 self._changed.clear()
-                choice = self._schedule.choose(_now_ms())
+                choice = self._schedule.choose(self._now_ms())
                 if isinstance(choice, Request):
-                    await self._serve(choice)
+                    await self._serve(link, choice)
                 else:
+                    await self._deliver()
                     await self._wait(choice)
         finally:
             self._close()
 
-    async def _wait(self, until_ms: int | None) -> None:
+    async def write(self, device_id: str, order: Write) -> bool:
+        """Writes, between two polls, unless the device already holds these values. Returns whether it wrote.
+
+        Raises CommandError when the device is not on this line, does not answer or refuses.
+        """
+        self._commands += 1
         try:
-            async with asyncio.timeout(None if until_ms is None else max(0, until_ms - _now_ms()) / 1000):
+            async with self._in_use:
+                member, link = self._members.get(device_id), self._link
+                if member is None:
+                    raise CommandError(f"{device_id}: not on this line")
+                if link is None or not link.connected:
+                    raise CommandError(f"{self.place.name}: not connected; try again")
+
+                async def exchange(one: Exchange) -> Answer:
+                    return await self._exchange(link, member, one)
+
+                return await write(exchange, member.address.unit, order)
+        finally:
+            self._commands -= 1
+
+    async def _wait(self, until_ms: int | None) -> None:
+        rest_s = None if until_ms is None else max(0, until_ms - self._now_ms()) / 1000
+        try:
+            async with asyncio.timeout(rest_s):
                 await self._changed.wait()
         except TimeoutError:
             return
 
-    async def _connect(self) -> None:
+    async def _connect(self) -> Link:
+        await self._deliver()
+        self._close()
         failures = 0
-        while self._client is None or not self._client.connected:
-            self._close()
-            client = AsyncModbusTcpClient(
-                self._host, port=self._port, retries=0, reconnect_delay=0, timeout=CONNECT_S
-            )
+        while True:
             try:
-                if await client.connect():
-                    self._client = client
-                    return
-            except UnicodeError:
-                pass  # a host that is no name at all; the same to us as one that is not there
-            client.close()
-            failures += 1
-            self._report(
-                f"{self._host}:{self._port}", TroubleReason.UNREACHABLE, f"no connection, try {failures}"
-            )
-            await asyncio.sleep(pause_s(failures, random.random()))  # noqa: S311 - spreads retries
+                self._link = await connect(self.place)
+            except LinkError as error:
+                failures += 1
+                self._report(self.place.name, TroubleReason.UNREACHABLE, f"{error}, try {failures}")
+                await asyncio.sleep(pause_s(failures, random.random()))  # noqa: S311 - spreads retries
+                continue
+            self._answered_s = self._loop.time()
+            return self._link
 
     def _close(self) -> None:
-        if self._client is not None:
-            self._client.close()
-        self._client = None
+        if self._link is not None:
+            self._link.close()
+        self._link = None
         self._silent = 0
 
-    async def _serve(self, request: Request) -> None:
-        polled, poll = request.device, request.poll
-        member = self._member_of(polled)
-        was_down = polled.breaker.down
-        answer = await self._ask(request, member.address)
-        jitter = random.random()  # noqa: S311 - spreads probes
+    async def _serve(self, link: Link, request: Request) -> None:
+        member = self._members[request.device.name]
+        if self._commands:
+            await self._deliver()  # it must not wait behind a command
+        async with self._in_use:
+            if request.first and member.address.wake is not None:
+                await self._wake(link, member)
+            answer = await self._exchange(
+                link, member, reading(member.address.unit, request.fc, request.address, request.quantity)
+            )
+        if self._members.get(member.device.id) is member:
+            self._settle(request, member, answer)
+        else:
+            self._schedule.silent(request, self._now_ms(), 0.0)  # it was replaced in the meantime
+
+    def _settle(self, request: Request, member: Member, answer: Answer) -> None:
+        now_ms = self._now_ms()
         finished: Finished | None
-        if isinstance(answer, list):
-            finished = polled.answered(poll, answer, _now_ms())
-        elif isinstance(answer, int):
-            finished = polled.refused(poll, answer, _now_ms(), jitter)
+        if isinstance(answer, NoAnswer):
+            finished = self._settle_silence(request, member, answer, now_ms)
+        elif (code := exception_of(answer)) is not None:
+            finished = self._schedule.refused(request, code, now_ms, random.random())  # noqa: S311 - spreads probes
             if finished is not None and not finished.unsupported:
-                detail = f"{_place(request, member.address)}: Modbus exception {answer}"
+                detail = f"{_place(request, member.address)}: Modbus exception {code}"
                 self._report(member.device.id, TroubleReason.EXCEPTION_ANSWER, detail)
         else:
-            finished = polled.silent(poll, _now_ms(), jitter)
-            if not was_down or not polled.breaker.down or polled.breaker.probes == 1:
-                detail = f"{_place(request, member.address)}: no usable answer"
-                self._report(member.device.id, answer.value, detail)
-        if finished is not None:
-            await self._finish(member, finished)
+            finished = self._schedule.answered(request, values_of(answer, request.quantity), now_ms)
+        if finished is not None and (finished.values or finished.unsupported):
+            self._said = Said(member, finished, self._clock())
 
-    def _member_of(self, polled: PolledDevice) -> _Member:
-        for device_id, candidate in self._schedule.devices.items():
-            if candidate is polled:
-                return self._members[device_id]
-        raise AssertionError("a request of a device that is not on the line")
+    def _settle_silence(
+        self, request: Request, member: Member, answer: NoAnswer, now_ms: int
+    ) -> Finished | None:
+        polled = request.device
+        was_down = polled.breaker.down
+        finished = self._schedule.silent(request, now_ms, random.random())  # noqa: S311 - spreads probes
+        if not was_down:
+            detail = f"{_place(request, member.address)}: no usable answer"
+            self._report(member.device.id, answer.value, detail)
+        return finished
 
-    async def _ask(self, request: Request, address: UnitAddress) -> list[int] | int | NoAnswer:
-        """Values, or the code of a Modbus exception, or why there is neither."""
-        assert self._client is not None
-        read: Callable[..., Awaitable[ModbusPDU]] = getattr(self._client, _READ[request.fc])
+    async def _exchange(self, link: Link, member: Member, exchange: Exchange) -> Answer:
+        """One exchange, once line and device have been silent long enough. The line must be held."""
+        polled = self._polled.get(member.device.id)
+        now_s = self._loop.time()
+        start_s = link.ended_s + member.address.guard_s
+        if polled is not None and polled.quiet_until_ms > now_s * 1000:
+            start_s = max(start_s, polled.quiet_until_ms / 1000)
+        if start_s > now_s:
+            await self._deliver()
+            await asyncio.sleep(max(0.0, start_s - self._loop.time()))
+        waiter = link.exchange(exchange, member.address.timeout_s)
         try:
-            async with self._in_use, asyncio.timeout(address.timeout_s):
-                response = await read(request.address, count=request.quantity, device_id=address.unit)
-        except TimeoutError:
+            await self._deliver()
+            answer = await waiter
+        except asyncio.CancelledError:
+            link.close()  # its answer is still on the way, and would be taken for another's
+            raise
+        if polled is not None:
+            polled.spoke(self._now_ms())
+        if not isinstance(answer, NoAnswer):
+            self._silent = 0
+            self._answered_s = self._loop.time()
+        elif answer is NoAnswer.TIMEOUT or is_rtu(self.place):
             self._silent += 1
-            if self._silent >= SILENT_REQUESTS:
-                self._close()
-            return NoAnswer.TIMEOUT
-        except ModbusException:
-            return NoAnswer.BROKEN
-        self._silent = 0
-        if isinstance(response, ExceptionResponse):
-            return response.exception_code
-        values: Sequence[int] = response.bits if request.fc <= 2 else response.registers
-        if len(values) < request.quantity or (request.fc > 2 and len(values) > request.quantity):
-            return NoAnswer.BROKEN
-        return [int(value) for value in values[: request.quantity]]
+            if self._silent >= SILENT_REQUESTS and self._loop.time() - self._answered_s >= SILENT_S:
+                link.close()
+        return answer
 
-    async def _finish(self, member: _Member, finished: Finished) -> None:
-        device = member.device
-        for want in finished.unsupported:
-            detail = f"function {want.fc}, {want.count} from {want.address}: the device does not have it"
-            self._report(device.id, TroubleReason.UNSUPPORTED, detail)
-        if not finished.values:
-            return
-        try:
-            decoded = decode(
-                device.profile, RegisterPayload(dict(finished.values)), parameters=dict(device.parameters)
-            )
-        except Refusal as refusal:
-            self._report(device.id, TroubleReason.REFUSED, f"{refusal.reason}: {refusal}")
-            return
-        for note in decoded.notes:
-            self._report(device.id, TroubleReason.PARTLY_READ, note)
-        origin = Origin(
-            device=device.id, position=device.position, profile=device.profile, received_ms=self._clock()
-        )
-        composed = compose(origin, decoded.samples)
-        for problem in composed.time_problems:
-            self._report(device.id, TroubleReason.IMPLAUSIBLE_TIME, problem)
-        for reading in composed.readings:
-            await self._emit(reading)
+    async def _wake(self, link: Link, member: Member) -> None:
+        wake = member.address.wake
+        assert wake is not None
+        await self._exchange(link, member, wake.exchange)
+        await asyncio.sleep(wake.pause_s)
+
+    async def _deliver(self) -> None:
+        """Hands on what the last poll read."""
+        said, self._said = self._said, None
+        if said is not None:
+            await self._hand_on(said)
+
+    def _now_ms(self) -> int:
+        """The loop's time: it never jumps, as the clock of a gateway does when it is set."""
+        return int(self._loop.time() * 1000)
 
     def _report(self, source: str, reason: TroubleReason, detail: str) -> None:
         self._trouble(TroubleReport(source=cut(source), reason=reason, detail=cut(detail)))
@@ -216,8 +229,3 @@ class Line:
 
 def _place(request: Request, address: UnitAddress) -> str:
     return f"unit {address.unit}, function {request.fc}, {request.quantity} from {request.address}"
-
-
-def _now_ms() -> int:
-    """The loop's time: it never jumps, as the clock of a gateway does when it is set."""
-    return int(asyncio.get_running_loop().time() * 1000)

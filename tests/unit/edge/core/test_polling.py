@@ -7,7 +7,8 @@ from itertools import pairwise
 import pytest
 
 from edge.core.plan import Want
-from edge.core.polling import RETRY_MERGING_MS, RETRY_UNSUPPORTED_MS, LineSchedule, PolledDevice, Request
+from edge.core.polling import RETRY_MERGING_MS, RETRY_UNSUPPORTED_MS, PolledDevice, Request
+from edge.core.schedule import LineSchedule
 
 Answer = list[int] | int | None
 
@@ -19,7 +20,7 @@ def want(address: int, count: int = 1, *, ms: int = 1000, fast: bool = False, un
 def line(*devices: list[Want]) -> LineSchedule:
     schedule = LineSchedule()
     for number, wants in enumerate(devices, start=1):
-        schedule.devices[f"d{number}"] = PolledDevice(wants, now_ms=0, jitter=0.0)
+        schedule.add(PolledDevice(wants, name=f"d{number}", now_ms=0, jitter=0.0))
     return schedule
 
 
@@ -42,16 +43,16 @@ class Play:
             if not isinstance(choice, Request):
                 self.now_ms = until_ms if choice is None else max(choice, self.now_ms + 1)
                 continue
-            name = next(key for key, one in self.schedule.devices.items() if one is choice.device)
+            name = choice.device.name
             self.asked.append((self.now_ms, name, choice.address, choice.quantity))
             said = answer(name, choice)
             self.now_ms += self.timeout_ms if said is None else self.good_ms
             if isinstance(said, list):
-                over = choice.device.answered(choice.poll, said, self.now_ms)
+                over = self.schedule.answered(choice, tuple(said), self.now_ms)
             elif isinstance(said, int):
-                over = choice.device.refused(choice.poll, said, self.now_ms, 0.5)
+                over = self.schedule.refused(choice, said, self.now_ms, 0.5)
             else:
-                over = choice.device.silent(choice.poll, self.now_ms, 0.5)
+                over = self.schedule.silent(choice, self.now_ms, 0.5)
             if over is not None:
                 self.unsupported += over.unsupported
                 if over.values:
@@ -186,7 +187,7 @@ def test_an_empty_line_waits_for_ever() -> None:
 
 def test_starts_are_spread() -> None:
     device = PolledDevice([want(0, ms=60_000)], now_ms=5_000, jitter=0.5)
-    assert [at for at, _ in device.due(5_000)] == [5_500]
+    assert [at for at, _ in device.due()] == [5_500]
 
 
 def _pairs(times: list[int]) -> list[tuple[int, int]]:
