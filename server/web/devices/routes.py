@@ -18,12 +18,15 @@ from server.errors import NotFoundError, StoreUnavailableError
 from server.readings import service as readings
 from server.users.roles import Right
 from server.users.viewer import Viewer
+from server.web.devices.found import Pending, pending
+from server.web.devices.found import router as found
 from server.web.devices.register import router as register
 from server.web.rendering import is_fragment, language_of, render
 from server.web.tasks.chart import curve, lines_of
 
 router = APIRouter(include_in_schema=False)
 router.include_router(register)
+router.include_router(found)
 CHART_SPAN = timedelta(hours=24)
 FAMILIES = ("fall", "button", "well", "temperature")
 
@@ -41,7 +44,7 @@ async def listed(
     """The list, or (to the page's own script, every 5 s) just its rows."""
     viewer.require(Right.VIEW_DEVICES)
     latest, complete = await _latest(context)
-    everything = await run_in_threadpool(_listed, context, viewer, latest)
+    everything, waiting = await run_in_threadpool(_listed, context, viewer, latest)
     shown = filtered(everything, q=q, family=family, state=state)
     return await run_in_threadpool(
         render,
@@ -50,6 +53,7 @@ async def listed(
         viewer,
         here="devices:list",
         devices=shown,
+        pending=waiting,
         total=len(everything),
         complete=complete,
         asked={"q": q, "family": family, "state": state},
@@ -146,9 +150,10 @@ async def _latest(context: Context) -> tuple[Latest, bool]:
         return {}, False
 
 
-def _listed(context: Context, viewer: Viewer, latest: Latest) -> list[DeviceView]:
+def _listed(context: Context, viewer: Viewer, latest: Latest) -> tuple[list[DeviceView], list[Pending]]:
     with context.database.read() as session:
-        return views.listed(session, viewer, catalogue=context.catalogue, latest=latest, now=now())
+        found = views.listed(session, viewer, catalogue=context.catalogue, latest=latest, now=now())
+        return found, pending(session, context.catalogue)
 
 
 def _page(context: Context, viewer: Viewer, device_id: str, latest: Latest) -> DevicePage:
