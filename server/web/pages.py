@@ -19,12 +19,13 @@ from server.web.live.routes import router as live
 from server.web.login.routes import router as login
 from server.web.map.routes import router as street
 from server.web.navigation import ENTRIES, Entry
+from server.web.profiles.routes import router as profiles
 from server.web.quarantine.routes import router as quarantine
 from server.web.rendering import STATIC, Pages, static_versions, templates
 from server.web.security import SecurityHeaders
 from server.web.tasks.routes import router as tasks
 
-ROUTERS: Final[tuple[APIRouter, ...]] = (login, tasks, live, street, devices, gateways, quarantine)
+ROUTERS: Final[tuple[APIRouter, ...]] = (login, tasks, live, street, devices, profiles, gateways, quarantine)
 
 
 def mount(

@@ -29,6 +29,7 @@ CHOSEN = {
     "tasks.": ["waiting", "working"],
     "task.clock_": ["device", "gateway", "server", "human"],
     "register.": ["topic", "host", "port", "unit"],
+    "profiles.kind.": ["measure", "state", "event"],
     "devices.verified.": ["device", "vendor-decoder", "manual", "computed"],
 }
 """Keys that templates put together from a fixed beginning and a value."""
