@@ -1,6 +1,7 @@
 """The Modbus driver on serial lines: real pseudo-terminals, a real RTU server, and trouble in between."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -197,3 +198,26 @@ async def test_a_command_stands_between_polls_and_spares_memory(inbox: Inbox) ->
         assert await asyncio.gather(*many) == [True] * 20
     assert set(inbox.reasons()) == set()  # none of them met a poll
     assert sum(request[1] in (6, 16) for request in line.requests) == 23
+
+
+async def test_a_serial_server_passes_rtu_frames_over_tcp(inbox: Inbox) -> None:
+    async with serial_line({3: {0: 33, 1: 5}}) as line:
+
+        async def bridge(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            port = os.open(line.port, os.O_RDWR | os.O_NONBLOCK)
+            loop = asyncio.get_running_loop()
+            loop.add_reader(port, lambda: writer.write(os.read(port, 512)))
+            while frame := await reader.read(512):
+                os.write(port, frame)
+            loop.remove_reader(port)
+            os.close(port)
+            writer.close()
+
+        server = await asyncio.start_server(bridge, "127.0.0.1", 0)
+        async with server:
+            tcp_port = server.sockets[0].getsockname()[1]
+            unit = device(profile_of(QUICK), "unit-3", host="127.0.0.1", port=tcp_port, framer="rtu", unit=3)
+            async with reading_from(inbox, unit):
+                await inbox.until(lambda: len(inbox.readings) >= 10)
+    assert values(inbox, "unit-3") == {33}
+    assert inbox.reasons() == []
