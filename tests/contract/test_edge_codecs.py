@@ -29,7 +29,9 @@ def device(name: str, script: str = SCRIPT) -> EdgeDevice:
     profile = parse_profile(
         document({**part, "fields": fields}, {"level": measure(low=0, high=5000)}, transport="lorawan")
     )
-    return EdgeDevice(id=name, position=f"at-{name}", profile=profile, address={"topic": f"devices/codecs/{name}/up"})
+    return EdgeDevice(
+        id=name, position=f"at-{name}", profile=profile, address={"topic": f"devices/codecs/{name}/up"}
+    )
 
 
 def uplink(counter: int, *body: int) -> str:
