@@ -16,7 +16,7 @@ from edge.drivers.mqtt import MqttDriver
 from edge.drivers.mqtt.discovery import Sources
 from edge.readings import Quality
 from tests.contract.edge_inbox import Inbox, device, running
-from tests.contract.test_edge_mqtt import Street
+from tests.contract.edge_mqtt import Street
 from tests.parts.mosquitto import Mosquitto
 from tests.unit.edge.core.test_zigbee2mqtt import ADDRESS, binary, entry
 
