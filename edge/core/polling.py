@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from edge.core.breaker import FAILED_CYCLES, Breaker
+from edge.core.breaker import Breaker
 from edge.core.plan import HOLES, UNSUPPORTED, Block, Cut, Want, bisect, plan
 
 SLOWEST_START_MS: Final = 1_000
@@ -91,8 +91,8 @@ class PolledDevice:
 
     @property
     def doubtful(self) -> bool:
-        """It failed several times in a row: what it is asked will likely cost the whole waiting time."""
-        return self.breaker.failures >= FAILED_CYCLES or self.breaker.down
+        """It failed last time: what it is asked next may well cost the whole waiting time again."""
+        return self.breaker.failures > 0 or self.breaker.down
 
     def due(self) -> Iterable[tuple[int, Poll | None]]:
         """What there will be to ask, and when: its polls, or while it is down a probe (None)."""

@@ -5,8 +5,9 @@ Rules:
 - Fast (alarm) polls go first, the one due first before the others. A slow block is let in between two fast
   ones only when it is late by more than its own period, so that at most one slow block stands between two
   alarm polls and none starves. Of slow polls the one that would be late first goes first.
-- Devices that failed several times, or are down, are doubtful: waiting for them may take only a tenth of a
-  busy line's time and half of an idle one's, so that the others keep theirs however many are dead.
+- Devices that failed last time, or are down, are doubtful: waiting for them once more may take only a tenth
+  of a busy line's time and half of an idle one's, so that the others keep theirs however many are dead. One
+  that lost a single answer on a sound line is asked again at its usual time.
 - A device that wants to be left alone for a while is passed over without holding up the others.
 
 What is due later waits in a heap by time; what is due stands in one heap for each class. An entry whose
