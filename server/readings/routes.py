@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from server.clock import now
 from server.dependencies import GetContext, GetViewer
 from server.readings import service
-from server.timeseries.store import Bucket, LatestValue
+from server.timeseries.store import Bucket, LatestValue, TextValue
 from server.users.roles import Right
 
 router = APIRouter(prefix="/readings", tags=["readings"])
@@ -43,4 +43,30 @@ async def series(
         start=start or until - timedelta(hours=1),
         end=until,
         buckets=buckets,
+    )
+
+
+@router.get("/states")
+async def states(
+    context: GetContext,
+    viewer: GetViewer,
+    family: str,
+    position: str,
+    point: str,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    limit: Annotated[int, Query(ge=1, le=service.MAXIMUM_STATES)] = 1_000,
+) -> list[TextValue]:
+    """A state's or an event's values, led by the state in force at the start; the last hour where no times
+    are given. A truth value is 1 or 0."""
+    viewer.require(Right.VIEW_DEVICES)
+    until = end or now()
+    return await service.states(
+        context.store,
+        family=family,
+        position=position,
+        point=point,
+        start=start or until - timedelta(hours=1),
+        end=until,
+        limit=limit,
     )

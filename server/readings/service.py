@@ -6,11 +6,13 @@ from typing import Final
 
 from firmware_profiles import Catalogue
 from server.errors import InvalidError
-from server.timeseries.store import Bucket, LatestValue, TimeSeriesStore
+from server.timeseries.store import Bucket, LatestValue, TextValue, TimeSeriesStore
 
 LATEST_WITHIN: Final = timedelta(days=30)
 MAXIMUM_BUCKETS: Final = 2_000
 MINIMUM_WIDTH_MS: Final = 1_000
+MAXIMUM_STATES: Final = 5_000
+"""Values of a state at once: more than an hour of one that is polled each second."""
 
 
 def fields_by_family(catalogue: Catalogue) -> Mapping[str, frozenset[str]]:
@@ -48,3 +50,22 @@ async def series(
     return await store.series(
         family=family, position=position, field=point, start=start, end=end, width_ms=width
     )
+
+
+async def states(
+    store: TimeSeriesStore,
+    *,
+    family: str,
+    position: str,
+    point: str,
+    start: datetime,
+    end: datetime,
+    limit: int = MAXIMUM_STATES,
+) -> list[TextValue]:
+    """A state's or an event's values in time order, led by the state in force at the start; of more than
+    `limit` the newest. Raises InvalidError for a senseless span."""
+    if end <= start:
+        raise InvalidError("end must come after start", where="end")
+    if not 1 <= limit <= MAXIMUM_STATES:
+        raise InvalidError(f"limit must be 1 to {MAXIMUM_STATES}", where="limit")
+    return await store.texts(family=family, position=position, field=point, start=start, end=end, limit=limit)

@@ -88,7 +88,7 @@ async def test_an_open_task_follows_what_others_do(street: Site, visit: Visit) -
         await expect(page.locator(".detail-head .state")).to_contain_text("已接单")
         await expect(page.locator(".clocks li").last).to_have_class("reached")
         assert await page.locator("#act-note textarea").input_value() == "家属在路上"
-        assert await page.locator("#chart canvas").count() == 1
+        await expect(page.locator("#chart.words")).to_contain_text("没有可画的读数")
         await page.locator("#act-note button").click()
         await expect(page.locator(".timeline")).to_contain_text("家属在路上")
         assert await page.locator("#act-note textarea").input_value() == ""

@@ -18,16 +18,21 @@ from server.errors import NotFoundError, StoreUnavailableError
 from server.readings import service as readings
 from server.users.roles import Right
 from server.users.viewer import Viewer
+from server.web.charts.content import content
+from server.web.charts.tracks import has_data, stands_still, tracks_of
 from server.web.devices.found import Pending, pending
 from server.web.devices.found import router as found
 from server.web.devices.register import router as register
+from server.web.formats import milliseconds, number
+from server.web.i18n import say
 from server.web.rendering import is_fragment, language_of, render
-from server.web.tasks.chart import curve, lines_of
 
 router = APIRouter(include_in_schema=False)
 router.include_router(register)
 router.include_router(found)
 CHART_SPAN = timedelta(hours=24)
+CHART_SPAN_AT_LEAST = timedelta(minutes=15)
+"""Of a device that was registered just now."""
 FAMILIES = ("fall", "button", "well", "temperature")
 
 
@@ -72,7 +77,8 @@ async def detail(request: Request, device_id: str, context: GetContext, viewer: 
     page = await run_in_threadpool(_page, context, viewer, device_id, latest)
     profile, view = page.profile, page.view
     language = language_of(request, viewer)
-    lines = lines_of(profile, view.position_id, language) if profile and view else []
+    spoken = {value.point for value in view.values} if view else set()
+    tracks = tracks_of(profile, view.position_id, language) if profile and view else []
     mode = profile.heartbeat.modes[profile.heartbeat.default] if profile and profile.heartbeat else None
     return await run_in_threadpool(
         render,
@@ -84,7 +90,7 @@ async def detail(request: Request, device_id: str, context: GetContext, viewer: 
         device=page.device,
         profile=profile,
         view=view,
-        lines=lines,
+        tracks=[track for track in tracks if track.point in spoken],
         rules=profile.rule_templates() if profile else (),
         complete=complete,
         rhythm=(duration_text(mode.every), duration_text(mode.silent_after)) if mode else None,
@@ -100,18 +106,25 @@ async def chart(
     page = await run_in_threadpool(_page, context, viewer, device_id, {})
     if page.profile is None or page.view is None:
         raise NotFoundError(f"device {device_id!r} is nowhere now, or its profile is not known")
-    lines = lines_of(page.profile, page.view.position_id, language_of(request, viewer))
-    line = next((line for line in lines if line.point == point), None)
-    if line is None:
-        raise NotFoundError(f"the profile {page.profile.id} has no curve {point!r}")
+    language = language_of(request, viewer)
+    tracks = tracks_of(page.profile, page.view.position_id, language, parameters=page.device.parameters)
+    track = next((track for track in tracks if track.point == point), None)
+    if track is None:
+        raise NotFoundError(f"the profile {page.profile.id} has no point {point!r}")
     end = now()
-    start = end - CHART_SPAN
+    start = max(end - CHART_SPAN, min(page.device.created_at, end - CHART_SPAN_AT_LEAST))
+    drawn = await content(context, track, start=start, end=end)
+    said = "" if has_data(drawn) else say(language, "task.chart_empty")
+    if stands_still(drawn) and not track.limits:
+        value = f"{number(drawn['points'][0][1])} {track.unit}".rstrip()
+        said = say(language, "chart.constant", value=value)
     return JSONResponse(
         {
-            "start": start.timestamp() * 1000,
-            "end": end.timestamp() * 1000,
+            "start": milliseconds(start),
+            "end": milliseconds(end),
             "marks": [],
-            "lines": [await curve(context, line, start=start, end=end)],
+            "tracks": [drawn],
+            "said": said,
         }
     )
 

@@ -129,6 +129,8 @@ WORDS: Final[dict[str, str]] = {
     "task.chart": "Readings around the event",
     "task.chart_empty": "There are no readings to draw for this time.",
     "task.chart_failed": "The readings cannot be fetched now.",
+    "chart.still": "No reading changed in this time.",
+    "chart.constant": "{value} throughout, without a change.",
     "task.chart_event": "Event",
     "task.map": "Location",
     "task.act": "Next step",

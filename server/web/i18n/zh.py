@@ -128,6 +128,8 @@ WORDS: Final[dict[str, str]] = {
     "task.chart": "事件前后的读数",
     "task.chart_empty": "这段时间没有可画的读数。",
     "task.chart_failed": "读数暂时取不到。",
+    "chart.still": "这段时间各项读数没有变化。",
+    "chart.constant": "一直是 {value}，没有变化。",
     "task.chart_event": "触发",
     "task.map": "位置",
     "task.act": "下一步",

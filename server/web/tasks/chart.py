@@ -1,133 +1,109 @@
 """What the chart of a task shows: the readings at its positions around the event, and the event itself."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from starlette.concurrency import run_in_threadpool
 
-from firmware_profiles import Point, Profile
+from firmware_profiles import Profile
 from server.context import Context
 from server.devices import repository as devices
-from server.readings import service as readings
 from server.tasks import views
 from server.users.viewer import Viewer
-from server.web.formats import milliseconds, unit
+from server.web.charts.content import contents
+from server.web.charts.tracks import Track, has_data, telling, tracks_of
+from server.web.formats import milliseconds
 from server.web.i18n import say
 
 AROUND: Final = timedelta(minutes=30)
-LINES: Final = 3
-"""More lines than this in one small picture say less."""
+BEFORE_AT_LEAST: Final = timedelta(minutes=2)
+"""Shown before the event even where readings begin later, so that the event does not stand at the edge."""
+AFTER_AT_LEAST: Final = timedelta(seconds=20)
+MARKS: Final = 50
 CANDIDATES: Final = 8
-"""Curves that are fetched to choose from."""
-_NO_CURVE: Final = ("battery", "voltage", "linkquality", "rssi", "snr", "signal")
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One curve to draw."""
-
-    family: str
-    position: str
-    point: str
-    name: str
-    unit: str
-    steps: bool
-    labels: tuple[str, str] | None = None  # the words for 0 and 1
+"""Tracks that are read to choose from, beside the alarms' own."""
 
 
 async def around(
     context: Context, viewer: Viewer, task_id: int, *, language: str, now: datetime
 ) -> dict[str, Any]:
-    """The chart's content. Raises NotFoundError, StoreUnavailableError."""
-    page, lines = await run_in_threadpool(_lines, context, viewer, task_id, language)
+    """The chart's content; `said` where there is nothing to draw. Raises NotFoundError,
+    StoreUnavailableError."""
+    page, tracks, own = await run_in_threadpool(_asked, context, viewer, task_id, language)
     event_at = page.task.device_at
     start = event_at - AROUND
-    end = min(max(now, start + timedelta(minutes=1)), event_at + AROUND)
+    end = max(min(now, event_at + AROUND), event_at + AFTER_AT_LEAST)
+    filled = await contents(context, tracks, start=start, end=end)
+    chosen = [filled[n] for n in telling(list(zip(tracks, filled, strict=True)), own)]
+    still = "chart.still" if any(has_data(each) for each in filled) else "task.chart_empty"
     return {
-        "start": milliseconds(start),
+        "start": max(milliseconds(start), beginning(chosen, milliseconds(event_at - BEFORE_AT_LEAST))),
         "end": milliseconds(end),
         "marks": sorted(
             {milliseconds(each.device_at) for each in page.occurrences if each.event == "occurred"}
-        )[:50],
-        "lines": telling([await curve(context, line, start=start, end=end) for line in lines]),
+        )[:MARKS],
+        "tracks": chosen,
+        "said": "" if chosen else say(language, still),
     }
 
 
-def telling(curves: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The curves worth showing: those that move, in order; where none does, the first with points."""
-    drawn = [each for each in curves if each["points"]]
-    moving = [each for each in drawn if len({mean for _, mean, *_ in each["points"]}) > 1]
-    return moving[:LINES] or drawn[:1]
+def beginning(tracks: Sequence[Mapping[str, Any]], latest: int) -> int:
+    """Where the picture begins: at the first reading, at the latest at `latest` (ms)."""
+    firsts: list[int] = [each["points"][0][0] for each in tracks if has_data(each)]
+    return min([latest, *firsts])
 
 
-async def curve(context: Context, line: Line, *, start: datetime, end: datetime) -> dict[str, Any]:
-    """One curve's name, unit and points of [ms, mean, minimum, maximum]."""
-    buckets = await readings.series(
-        context.store,
-        family=line.family,
-        position=line.position,
-        point=line.point,
-        start=start,
-        end=end,
-        buckets=360,
-    )
-    return {
-        "name": line.name,
-        "unit": line.unit,
-        "steps": line.steps,
-        "labels": line.labels,
-        "points": [
-            [milliseconds(bucket.time), bucket.mean, bucket.minimum, bucket.maximum] for bucket in buckets
-        ],
+def candidates(
+    attached: Sequence[tuple[Profile, str, str, Mapping[str, float]]],
+    own: Sequence[tuple[str, str]],
+    rules: Sequence[str],
+    language: str,
+) -> list[Track]:
+    """The tracks to choose from: the alarms' `own` (position, point), then others, without the devices' own
+    keep. `attached` are profile, position, its name, and the unit's parameters."""
+    several = len({position for _, position, *_ in attached}) > 1
+    tracks = [
+        replace(track, place=place if several else "")
+        for profile, position, place, parameters in attached
+        for track in tracks_of(profile, position, language, parameters=parameters, rules=rules)
+    ]
+    mine = [track for track in tracks if (track.position, track.point) in own]
+    others = [track for track in tracks if track not in mine and not track.is_housekeeping]
+    return mine + others[:CANDIDATES]
+
+
+def own_points(page: views.TaskPage, profiles: Mapping[str, Profile]) -> list[tuple[str, str]]:
+    """Position and point of each alarm of the task, without repetition: of the newest occurrences what they
+    tell, else what the profile's rule looks at."""
+    told = {
+        (each.position_id, each.rule): each.value["point"]
+        for each in page.occurrences
+        if each.value.get("point")
     }
+    own: dict[tuple[str, str], None] = {}
+    for alarm in page.alarms:
+        profile = profiles.get(alarm.source_id)
+        rules = {rule.key: rule.point for rule in profile.rule_templates()} if profile else {}
+        point = told.get((alarm.source_id, alarm.rule)) or rules.get(alarm.rule)
+        if point is not None:
+            own[alarm.source_id, point] = None
+    return list(own)
 
 
-def lines_of(profile: Profile, position: str, language: str, *, first: str | None = None) -> list[Line]:
-    """The curves that a device of this profile has: measures and truth values, `first` before the others."""
-    drawn = [
-        (name, point)
-        for name, point in profile.points.items()
-        if (point.kind == "measure" or point.is_boolean) and point.kind != "event"
-    ]
-    drawn.sort(key=lambda item: (item[0] != first, item[1].kind != "measure"))
-    return [
-        Line(
-            family=profile.family,
-            position=position,
-            point=name,
-            name=getattr(point.name, language),
-            unit=unit(point.unit),
-            steps=point.is_boolean,
-            labels=_labels(point, language) if point.is_boolean else None,
-        )
-        for name, point in drawn
-    ]
-
-
-def _labels(point: Point, language: str) -> tuple[str, str]:
-    no, yes = point.values.get("false"), point.values.get("true")
-    return (
-        getattr(no, language) if no else say(language, "value.false"),
-        getattr(yes, language) if yes else say(language, "value.true"),
-    )
-
-
-def _lines(
+def _asked(
     context: Context, viewer: Viewer, task_id: int, language: str
-) -> tuple[views.TaskPage, list[Line]]:
+) -> tuple[views.TaskPage, list[Track], list[tuple[str, str]]]:
     with context.database.read() as session:
         page = views.page(session, viewer, task_id, context.texts)
-        attached = devices.attached(session, position_ids=[position.id for position in page.positions])
-    asked = {occurrence.position_id: occurrence.value.get("point") for occurrence in page.occurrences}
-    lines = [
-        line
-        for device, position in attached
-        if device.profile in context.catalogue
-        for line in lines_of(
-            context.catalogue[device.profile], position.id, language, first=asked.get(position.id)
-        )
-        if not line.point.startswith(_NO_CURVE) or line.point == asked.get(position.id)
-    ]
-    lines.sort(key=lambda line: line.point != asked.get(line.position))
-    return page, lines[:CANDIDATES]
+        attached = [
+            (context.catalogue[device.profile], position.id, position.name, device.parameters)
+            for device, position in devices.attached(
+                session, position_ids=[position.id for position in page.positions]
+            )
+            if device.profile in context.catalogue
+        ]
+    own = own_points(page, {position: profile for profile, position, *_ in attached})
+    rules = [alarm.rule for alarm in page.alarms]
+    return page, candidates(attached, own, rules, language), own

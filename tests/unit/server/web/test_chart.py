@@ -1,32 +1,37 @@
-"""Which curves a chart holds."""
-
-from typing import Any
+"""What a task's chart is made of."""
 
 from firmware_profiles import load_catalogue
-from server.web.tasks.chart import LINES, lines_of, telling
+from server.web.tasks.chart import CANDIDATES, beginning, candidates
+
+CATALOGUE = load_catalogue()
 
 
-def _curve(name: str, *values: float) -> dict[str, Any]:
-    return {"name": name, "points": [[n, value, value, value] for n, value in enumerate(values)]}
+def test_the_picture_begins_with_the_readings_but_not_at_the_event() -> None:
+    assert (
+        beginning([{"points": [[400, 1, 1, 1]]}, {"points": [[300, 900, 0]]}, {"points": []}], 1_000) == 300
+    )
+    assert beginning([{"points": [[4_000, 1, 1, 1]]}], 1_000) == 1_000
+    assert beginning([], 1_000) == 1_000
 
 
-def test_what_moves_is_shown_and_what_stands_still_is_not() -> None:
-    curves = [_curve("set", 1, 1, 1), _curve("level", 1, 2), _curve("empty")]
-    assert [each["name"] for each in telling(curves)] == ["level"]
+def test_own_points_come_first_and_the_devices_keep_only_where_it_is_the_alarm() -> None:
+    parameters: dict[str, float] = {}
+    attached = [(CATALOGUE["dingtek-dc410"], "w", "井内", parameters)]
+    tracks = candidates(attached, [("w", "water_level")], ["water_high"], "zh")
+    assert tracks[0].point == "water_level"
+    assert len(tracks) <= CANDIDATES + 1
+    assert not any(track.is_housekeeping or track.place for track in tracks)
+    button = [(CATALOGUE["tuya-ts0215a-sos"], "b", "床头", parameters)]
+    battery = candidates(button, [("b", "battery")], ["battery_low"], "zh")
+    assert battery[0].point == "battery"
+    assert battery[0].limits
 
 
-def test_where_nothing_moves_the_first_is_shown() -> None:
-    assert [each["name"] for each in telling([_curve("empty"), _curve("a", 1), _curve("b", 2)])] == ["a"]
-    assert telling([_curve("empty")]) == []
-
-
-def test_one_picture_holds_few_lines() -> None:
-    assert len(telling([_curve(str(n), 0, 1) for n in range(6)])) == LINES
-
-
-def test_the_point_of_the_rule_comes_first() -> None:
-    profile = load_catalogue()["dingtek-dc410"]
-    assert lines_of(profile, "w", "zh", first="water_level")[0].point == "water_level"
-    cover = next(line for line in lines_of(profile, "w", "en") if line.point == "cover_open")
-    assert cover.steps
-    assert cover.labels is not None
+def test_where_there_are_several_positions_they_are_named() -> None:
+    tracks = candidates(
+        [(CATALOGUE["tuya-ts0215a-sos"], "a", "床头", {}), (CATALOGUE["milesight-vs373"], "b", "卫生间", {})],
+        [("b", "fall"), ("a", "action")],
+        ["fall", "sos"],
+        "zh",
+    )
+    assert {(track.place, track.point) for track in tracks[:2]} == {("床头", "action"), ("卫生间", "fall")}

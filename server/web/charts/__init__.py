@@ -1,0 +1,1 @@
+"""Charts: which points of a device are drawn, how, and the readings for them."""
