@@ -35,6 +35,7 @@ from server.timeseries.opening import open_store
 log = structlog.get_logger(__name__)
 SWEEP_S: Final = 5.0
 STOP_S: Final = 3
+AGAIN_S: Final = 0.2
 
 
 def create_app(context: Context, *, extend: Callable[[FastAPI], None] | None = None) -> FastAPI:
@@ -109,8 +110,7 @@ class Server:
                     self.context.bus.close()
                     web_server.should_exit = True
                     await serving
-                    for task in loops:
-                        task.cancel()
+                    await _ended(loops)
 
     async def _open(self, stack: AsyncExitStack) -> None:
         settings = self._settings
@@ -182,6 +182,15 @@ class Server:
                 await asyncio.to_thread(sweep)
             except (StoreUnavailableError, SQLAlchemyError) as error:
                 log.warning("gateway_watch_failed", detail=str(error)[:300])
+
+
+async def _ended(tasks: list[asyncio.Task[None]]) -> None:
+    """Cancels until all have ended: before Python 3.12 a wait with a time limit, as in aiomqtt's publish, may
+    swallow a cancellation that comes just as it succeeds."""
+    while waiting := [task for task in tasks if not task.done()]:
+        for task in waiting:
+            task.cancel()
+        await asyncio.wait(waiting, timeout=AGAIN_S)
 
 
 def load_all_profiles(settings: ServerSettings) -> Catalogue:

@@ -222,6 +222,7 @@ class Street:
                 yield
             finally:
                 self._tasks = None
+                self._publisher.stop()
                 for task in (*running, *self._timers):
                     task.cancel()
 
