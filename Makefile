@@ -17,7 +17,7 @@ setup: .venv/.dev ## install what the tests need: Python libraries and, where al
 	@scripts/system-packages
 
 test: setup lint ## everything that must hold: style, types, contracts, all tests
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n auto --dist loadfile $(ARGS)
 
 unit: .venv/.dev ## the tests that take milliseconds
 	$(BIN)/pytest tests/unit $(ARGS)

@@ -20,6 +20,12 @@ document.addEventListener("htmx:after:request", (event) => {
   form.closest("details")?.removeAttribute("open");
 });
 
+// Two answers may overtake each other: an older state never covers a newer one.
+document.addEventListener("htmx:before:swap", (event) => {
+  const version = /id="task-page"[^>]* data-version="(\d+)"/.exec(event.detail.ctx.text ?? "");
+  if (version && Number(version[1]) < Number(page().dataset.version)) event.preventDefault();
+});
+
 window.addEventListener("load", async () => {
   const chart = document.getElementById("chart");
   if (chart) {
