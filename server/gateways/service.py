@@ -18,6 +18,8 @@ from server.db.database import Change, announce
 from server.db.models import Gateway, Occurrence
 from server.errors import NotFoundError
 
+QUIET: Final = timedelta(seconds=75)
+"""A connected gateway with nothing to read still tells its health every 30 s: two reports missed and a half."""
 SEEN_STEP: Final = timedelta(seconds=5)
 """`seen_at` is written at most this often: a gateway that sends ten frames a second costs one write."""
 
@@ -75,7 +77,7 @@ def _away_since(gateway: Gateway, *, grace: timedelta, now: datetime) -> datetim
         return None
     if not gateway.online:
         return gateway.changed_at or gateway.seen_at
-    return gateway.seen_at if now - gateway.seen_at >= grace else None
+    return gateway.seen_at if now - gateway.seen_at >= max(grace, QUIET) else None
 
 
 def _raise_offline(session: Session, gateway: Gateway, *, since: datetime, now: datetime) -> None:
