@@ -19,7 +19,7 @@ from server.db.models import Gateway, Occurrence
 from server.errors import NotFoundError
 
 QUIET: Final = timedelta(seconds=75)
-"""A connected gateway with nothing to read still tells its health every 30 s: two reports missed and a half."""
+"""A connected gateway with nothing to read tells its health every 30 s: two and a half reports missed."""
 SEEN_STEP: Final = timedelta(seconds=5)
 """`seen_at` is written at most this often: a gateway that sends ten frames a second costs one write."""
 
