@@ -17,7 +17,8 @@ setup: .venv/.dev ## install what the tests need: Python libraries and, where al
 	@scripts/system-packages
 
 test: setup lint ## everything that must hold: style, types, contracts, all tests
-	$(BIN)/pytest -n auto --dist loadfile $(ARGS)
+	$(BIN)/pytest -n auto --dist loadfile tests/unit tests/contract tests/browser $(ARGS)
+	$(BIN)/pytest tests/e2e tests/chaos $(ARGS)
 
 unit: .venv/.dev ## the tests that take milliseconds
 	$(BIN)/pytest tests/unit $(ARGS)

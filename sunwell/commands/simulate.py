@@ -41,7 +41,7 @@ def simulate(
     homes: Annotated[int, typer.Option(min=1, help="How many homes")] = 32,
     interval: Annotated[float, typer.Option(min=0.1, help="Seconds between two messages of a device")] = 5.0,
     modbus_host: Annotated[str, typer.Option(help="Address of the simulated Modbus devices")] = "127.0.0.1",
-    modbus_port: Annotated[int, typer.Option(help="First of their ports")] = 15_021,
+    modbus_port: Annotated[int, typer.Option(help="First of their ports; 0 takes free ones")] = 15_021,
     profile: Annotated[
         str | None, typer.Option(help="Play one device of this profile (its id, or its file) instead")
     ] = None,
@@ -84,7 +84,7 @@ def simulate(
                 homes=homes,
                 interval_s=interval,
                 modbus_host=modbus_host,
-                modbus_ports=tuple(range(modbus_port, modbus_port + 4)),
+                modbus_ports=tuple(range(modbus_port, modbus_port + 4)) if modbus_port else (),
             ) as street,
             asyncio.TaskGroup() as group,
         ):
