@@ -48,12 +48,7 @@ class Button:
         "server",
         "gateway",
         "mosquitto",
-        pytest.param(
-            "device_broker",
-            marks=pytest.mark.skip(
-                reason="known defect: the MQTT driver does not come back after its broker was killed"
-            ),
-        ),
+        "device_broker",
     ],
 )
 async def test_every_press_survives(real_system: RealSystem, victim: str) -> None:

@@ -288,6 +288,10 @@ class MqttDriver:
                     await self._hear(connection, (*self._settings.discover, *patterns))
             except* BrokerError as errors:
                 self._report("discovery", TroubleReason.UNREACHABLE, str(errors.exceptions[0]))
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                # The alarms' connection fell at the same moment: the error above took the cancellation's place.
+                raise asyncio.CancelledError
             await asyncio.sleep(DISCOVERY_RETRY_S * (0.5 + random.random()))  # noqa: S311 - spreads retries
 
     async def _hear(self, connection: Connection, patterns: Sequence[str]) -> None:
