@@ -290,7 +290,7 @@ class MqttDriver:
                 self._report("discovery", TroubleReason.UNREACHABLE, str(errors.exceptions[0]))
             task = asyncio.current_task()
             if task is not None and task.cancelling():
-                # The alarms' connection fell at the same moment: the error above took the cancellation's place.
+                # The alarms' connection fell too: the error above took the cancellation's place.
                 raise asyncio.CancelledError
             await asyncio.sleep(DISCOVERY_RETRY_S * (0.5 + random.random()))  # noqa: S311 - spreads retries
 
