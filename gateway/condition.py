@@ -1,0 +1,92 @@
+"""How the gateway is: its health and its state, and telling them."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from importlib.metadata import version
+from typing import Final
+
+from edge.supervisor import SupervisedDriver
+from gateway import wire
+from gateway.applying import Applying
+from gateway.driving import driver_health
+from gateway.judging import Judging
+from gateway.machine import measure, monotonic_ms
+from gateway.settings import GatewaySettings
+from gateway.troubles import Reports
+from gateway.uplink import Uplink
+
+HEALTH_PAUSE_S: Final = 1.0
+"""A flood of new troubles costs one report a second."""
+
+
+class Condition:
+    """The gateway's condition, gathered from its parts."""
+
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        session: str,
+        *,
+        clock: Callable[[], int],
+        reports: Reports,
+        judging: Judging,
+        applying: Applying,
+        uplink: Uplink,
+        drivers: Mapping[str, SupervisedDriver],
+    ) -> None:
+        self._data = settings.data
+        self._session = session
+        self._clock = clock
+        self._started_ms = monotonic_ms()
+        self._reports = reports
+        self._judging = judging
+        self._applying = applying
+        self._uplink = uplink
+        self._drivers = drivers
+
+    async def tell(self) -> None:
+        """Publish the health again and again, and soon after something new is wrong. Runs until cancelled."""
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._applying.health_ms / 1000):
+                    await self._reports.sooner.wait()
+            await asyncio.sleep(HEALTH_PAUSE_S)
+            self._reports.sooner.clear()
+            self._uplink.tell_state()
+
+    def state(self, online: bool = True) -> wire.StateMessage:
+        """What `up/state` says now."""
+        return wire.StateMessage(
+            online=online,
+            session=self._session,
+            software=version("sunwell"),
+            applied=self._applying.applied,
+            refused=self._applying.refused,
+            reason=self._applying.reason,
+            health=self.health() if online else None,
+        )
+
+    def health(self) -> wire.Health:
+        """What the health report says now."""
+        now_ms = self._clock()
+        machine = measure(self._data)
+        alarm_depth, alarm_oldest_ms = self._judging.keeper.depth()
+        data_depth, data_oldest_ms = self._judging.recorder.depth()
+        return wire.Health(
+            at_ms=now_ms,
+            uptime_s=(monotonic_ms() - self._started_ms) / 1000,
+            cpu_celsius=machine.cpu_celsius,
+            cpu_percent=machine.cpu_percent,
+            memory_mb=machine.memory_mb,
+            disk_free_percent=machine.disk_free_percent,
+            uplink_rtt_ms=self._uplink.rtt_ms,
+            clock_trusted=self._judging.clock_trusted,
+            alarm_depth=alarm_depth,
+            alarm_oldest_ms=alarm_oldest_ms,
+            data_depth=data_depth,
+            data_oldest_ms=data_oldest_ms,
+            data_lost=self._judging.recorder.lost,
+            drivers=[driver_health(one.counters) for one in self._drivers.values()],
+            troubles=self._reports.list(now_ms),
+        )

@@ -1,0 +1,172 @@
+"""What becomes of a reading: it joins the telemetry, the rules judge it, what they say is kept durably."""
+
+import asyncio
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
+from typing import Final, Self
+
+import structlog
+
+from edge.readings import Reading, TimeSource
+from gateway.core.clean import clean_reading
+from gateway.core.clock import ClockWatch, trusted
+from gateway.keeper import AlarmKeeper
+from gateway.lanes.alarm import AlarmLane
+from gateway.lanes.spill import SpillFile
+from gateway.machine import monotonic_ms, synchronised
+from gateway.recorder import TelemetryRecorder
+from gateway.rules.engine import Engine
+from gateway.rules.model import Rule
+from gateway.rules.outcomes import Outcome
+from gateway.settings import GatewaySettings
+from gateway.troubles import Reports
+
+LONGEST_TICK_MS: Final = 1_000
+CLOCK_WATCH_S: Final = 1.0
+
+_log = structlog.get_logger(__name__)
+
+
+class Judging:
+    """The rule engine between the drivers and the two lanes. Made by `open`, at work after `start`."""
+
+    def __init__(
+        self,
+        lane: AlarmLane,
+        alarm_thread: ThreadPoolExecutor,
+        keeper: AlarmKeeper,
+        recorder: TelemetryRecorder,
+        *,
+        clock: Callable[[], int],
+        reports: Reports,
+    ) -> None:
+        self.keeper = keeper
+        self.recorder = recorder
+        self.clock_trusted = trusted(clock(), synchronised())
+        self._lane = lane
+        self._alarm_thread = alarm_thread
+        self._clock = clock
+        self._reports = reports
+        self._engine = Engine(new_breach=new_id, started_ms=clock())
+        self._watch = ClockWatch(clock(), monotonic_ms())
+        self._tick_earlier = asyncio.Event()
+        self._tick_at_ms = 0
+
+    @classmethod
+    async def open(
+        cls,
+        settings: GatewaySettings,
+        stack: AsyncExitStack,
+        *,
+        clock: Callable[[], int],
+        wake: Callable[[], None],
+        reports: Reports,
+    ) -> Self:
+        """Open both lanes in the data folder; `stack` closes them. `wake` is called, after `start`, when
+        there is something to send. Raises LaneInUseError."""
+        folder = settings.data
+        with suppress(OSError):  # the lanes then live in memory, and say so
+            await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+        now_ms = clock()
+        alarm_thread = stack.enter_context(ThreadPoolExecutor(1, "alarm-lane"))
+        data_thread = stack.enter_context(ThreadPoolExecutor(1, "data-lane"))
+        loop = asyncio.get_running_loop()
+        lane = await loop.run_in_executor(
+            alarm_thread,
+            lambda: AlarmLane.open(
+                folder / "alarms.db", now_ms=now_ms, new_epoch=new_id, quota_mb=settings.alarm_quota_mb
+            ),
+        )
+        keeper = AlarmKeeper(lane, alarm_thread, new_epoch=new_id, wake=wake, trouble=reports.disk)
+        stack.push_async_callback(keeper.close)
+        file, frames = await loop.run_in_executor(
+            data_thread,
+            lambda: SpillFile.open(
+                folder / "telemetry.db", now_ms=now_ms, new_epoch=new_id, quota_mb=settings.data_quota_mb
+            ),
+        )
+        recorder = TelemetryRecorder(frames, file, data_thread, clock=clock, wake=wake, trouble=reports.disk)
+        stack.push_async_callback(recorder.close)
+        for trouble in (lane.trouble, file.trouble):
+            if trouble is not None:
+                reports.disk(trouble)
+        return cls(lane, alarm_thread, keeper, recorder, clock=clock, reports=reports)
+
+    async def start(self) -> None:
+        """Go on where the last run ended: the states of the rules, and the alarms that wait to be sent."""
+        loop = asyncio.get_running_loop()
+        states, seen = await loop.run_in_executor(
+            self._alarm_thread, lambda: (self._lane.states(), self._lane.seen())
+        )
+        for position, rule in self._engine.restore(states, seen):
+            self._reports.add(
+                position, "rule_state", f"the state of rule {rule} cannot be read; it begins afresh"
+            )
+        await self.keeper.start()
+
+    async def stop(self) -> None:
+        """Put what waits, and the states of the rules, on disk."""
+        await self.recorder.spill_all()
+        await self.keeper.keep([], self._engine.export(), self._clock())
+
+    async def emit(self, reading: Reading) -> None:
+        """Take a reading from a driver; returns once an alarm in it is kept durably."""
+        if not self.clock_trusted and reading.time_source is TimeSource.GATEWAY:
+            reading = replace(reading, clock_trusted=False)
+        reading = clean_reading(reading)
+        now_ms = self._clock()
+        self.recorder.add(reading)
+        outcomes = self._engine.observe(reading, now_ms)
+        self._plan_tick()
+        await self._keep(outcomes, now_ms)
+
+    async def replace_rules(self, rules: Sequence[Rule], device_at: Mapping[str, str]) -> None:
+        """Judge by these from now on; `device_at` is the device of each position."""
+        now_ms = self._clock()
+        await self._keep(self._engine.replace_rules(rules, now_ms, device_at), now_ms)
+        self._plan_tick()
+
+    async def tick(self) -> None:
+        """Let time pass for the rules. Runs until cancelled."""
+        while True:
+            self._tick_earlier.clear()
+            now_ms = self._clock()
+            await self._keep(self._engine.tick(now_ms), now_ms)
+            due_ms = self._engine.next_due_ms()
+            latest_ms = now_ms + LONGEST_TICK_MS
+            self._tick_at_ms = latest_ms if due_ms is None else min(max(due_ms, now_ms + 1), latest_ms)
+            with suppress(TimeoutError):
+                async with asyncio.timeout((self._tick_at_ms - self._clock()) / 1000):
+                    await self._tick_earlier.wait()
+
+    async def watch_clock(self) -> None:
+        """Notice when the clock is set, and when it becomes worth believing. Runs until cancelled."""
+        while True:
+            now_ms = self._clock()
+            step_ms = self._watch.look(now_ms, monotonic_ms())
+            self.clock_trusted = trusted(now_ms, await asyncio.to_thread(synchronised))
+            if step_ms:
+                _log.warning("the clock was set", by_ms=step_ms)
+                self._engine.shift_clock(step_ms)
+                self._tick_earlier.set()
+                await self.recorder.spill_all()
+            await asyncio.sleep(CLOCK_WATCH_S)
+
+    async def _keep(self, outcomes: list[Outcome], now_ms: int) -> None:
+        saved = self._engine.take_changes()
+        if outcomes or saved:
+            await self.keeper.keep(outcomes, saved, now_ms)
+
+    def _plan_tick(self) -> None:
+        """Let the rules be looked at earlier, if something falls due earlier than was thought."""
+        due_ms = self._engine.next_due_ms()
+        if due_ms is not None and due_ms < self._tick_at_ms:
+            self._tick_earlier.set()
+
+
+def new_id() -> str:
+    """A name that nothing else has: of a breach, or of a lane's epoch."""
+    return uuid.uuid4().hex
