@@ -80,9 +80,12 @@ async def _messages(
 
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(publisher.run()), group.create_task(play())]
-        yield f"{profile.id} publishes to {where.host}:{where.port}, topic {topic}"
-        for task in tasks:
-            task.cancel()
+        try:
+            yield f"{profile.id} publishes to {where.host}:{where.port}, topic {topic}"
+        finally:
+            publisher.stop()  # its task may swallow the cancellation
+            for task in tasks:
+                task.cancel()
 
 
 @asynccontextmanager
