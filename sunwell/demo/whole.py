@@ -25,6 +25,10 @@ from sunwell.simulate.street import Street
 LONE_GATEWAY: Final = "gw-demo"
 CUT_GATEWAY: Final = "gw-west"
 """The one whose cable the scenario cuts."""
+ZIGBEE_BASES: Final = ("zigbee2mqtt",)
+DISCOVERY_PREFIXES: Final = ("homeassistant",)
+"""Where visitors' own devices tell of themselves: the usual names. One gateway asks, since all of the demo's
+share the devices' broker and each device is to be found once."""
 GRACE_S: Final = 10.0
 """A cut of 20 s is to be seen; in the field a minute is kinder."""
 
@@ -99,9 +103,12 @@ def _server_settings(settings: DemoSettings, broker_port: int, password: Path) -
 
 
 def _gateway_settings(settings: DemoSettings, name: str, uplink_port: int, password: Path) -> GatewaySettings:
+    asks = name in (GATEWAYS[0], LONE_GATEWAY)
     return GatewaySettings(
         name=name,
         data=settings.data / "gateways" / name,
+        zigbee2mqtt=ZIGBEE_BASES if asks else (),
+        home_assistant=DISCOVERY_PREFIXES if asks else (),
         uplink=Broker(host="127.0.0.1", port=uplink_port, user=name, password_file=password, version="3.1.1"),
         devices=Broker(host="127.0.0.1", port=settings.mqtt_port, user=name, version="3.1.1"),
     )

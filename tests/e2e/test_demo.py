@@ -1,10 +1,13 @@
 """The demo as a new user starts it: alive at once, telling a story, gone when asked, there again with all."""
 
+import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
 from tests.e2e.system import Api, start, stop, wait_for
-from tests.parts.processes import free_port
+from tests.parts.processes import find_program, free_port
+from tests.unit.edge.core.test_zigbee2mqtt import entry
 
 STOP_S = 5
 """The demo's own promise for Ctrl-C."""
@@ -46,3 +49,41 @@ async def test_the_demo_lives_stops_and_remembers(tmp_path: Path) -> None:
     finally:
         assert stop(process) == 0
     assert "Traceback" not in log.read_text()
+
+
+async def test_a_visitors_zigbee2mqtt_appears_as_pending(tmp_path: Path) -> None:
+    """Nothing is set but the printed port: what a real Zigbee2MQTT retains there waits in the pages."""
+    http, mqtt = free_port(), free_port()
+    words = ["demo", "--http", str(http), "--mqtt", str(mqtt), "--data", str(tmp_path / "data"), "--no-sim"]
+    token = tmp_path / "data" / "api-token"
+    address = "0x00158d0000000d01"
+    button = entry(
+        "my_button", vendor="Tuya", model="TS0215A_sos", ieee_address=address, software_build_id="1.2.3"
+    )
+
+    def publish(topic: str, message: object, *more: str) -> None:
+        command = [find_program("mosquitto_pub", package="mosquitto-clients"), "-p", str(mqtt), "-q", "1"]
+        subprocess.run([*command, *more, "-t", topic, "-m", json.dumps(message)], check=True, timeout=20)
+
+    process = start(words, log=tmp_path / "demo.log")
+    try:
+        await wait_for("the demo's token", token.exists)
+        api = Api(f"http://127.0.0.1:{http}", token.read_text().strip())
+        await wait_for("the gateway", lambda: [one for one in api("GET", "/gateways") if one["online"]])
+        publish("zigbee2mqtt/bridge/devices", [button], "-r")
+        (found,) = await wait_for("it is pending", lambda: api("GET", "/found"))
+        assert (found["key"], found["profile"]) == (address, "tuya-ts0215a-sos")
+        area = api("GET", "/areas")[0]["id"]
+        api("PUT", "/positions/bed", {"area_id": area, "name": "床头"})
+        device = api("POST", f"/found/{found['id']}/adopt", {"position_id": "bed"})
+        assert device["firmware"] == "1.2.3"
+
+        def read() -> bool:
+            (gateway,) = api("GET", "/gateways")
+            return bool(gateway["applied_version"] == gateway["desired_version"])
+
+        await wait_for("the gateway reads it", read)
+        publish("zigbee2mqtt/my_button", {"action": "emergency", "battery": 97})
+        await wait_for("a task", lambda: [t for t in api("GET", "/tasks") if t["rule"] == "sos"])
+    finally:
+        assert stop(process) == 0
