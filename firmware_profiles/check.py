@@ -3,12 +3,11 @@
 from collections.abc import Iterable, Iterator
 
 from firmware_profiles.decode.model import RefusalReason
-from firmware_profiles.decode.numbers import SIZES
+from firmware_profiles.decode.numbers import SIZES, WORDS
 from firmware_profiles.decode.registers import register_count
 from firmware_profiles.decode.steps import table_text
 from firmware_profiles.layouts import (
     MAXIMUM_SCRIPT_BYTES,
-    AnyOfDerive,
     ByteField,
     CodecLayout,
     Factor,
@@ -22,6 +21,7 @@ from firmware_profiles.layouts import (
     RouteDerive,
     Steps,
     TlvLayout,
+    ValueDerive,
 )
 from firmware_profiles.problems import Path, meant, shown
 from firmware_profiles.rules import EventWhen, ParameterLimit, SilenceWhen, StateWhen, ThresholdWhen
@@ -37,6 +37,7 @@ def check(profile: Profile) -> list[Finding]:
     findings = [
         *_firmware(profile),
         *_points(profile),
+        *_fact(profile),
         *_decode(profile),
         *_rules(profile),
         *_rhythm(profile),
@@ -92,6 +93,13 @@ def _points(profile: Profile) -> Iterator[Finding]:
             )
         if point.kind == "measure" and point.values:
             yield ("points", name, "values"), "a measure has a range, not values"
+
+
+def _fact(profile: Profile) -> Iterator[Finding]:
+    """The point `firmware` is the version that the device reports: the server takes it for that."""
+    point = profile.points.get("firmware")
+    if point is not None and (point.kind != "state" or point.values):
+        yield ("points", "firmware"), "is the version that the device reports: a state without values"
 
 
 def _layers(profile: Profile) -> Iterator[tuple[Path, dict[str, Steps]]]:
@@ -158,7 +166,7 @@ def _derived(profile: Profile, known: set[str]) -> Iterator[Finding]:
                 yield from _target(profile, (*path, "to", key), target)
             continue
         yield from _target(profile, path, name)
-        if not isinstance(derive, AnyOfDerive | FaultDerive):
+        if isinstance(derive, ValueDerive):
             yield from _steps(profile, path, name, derive, known)
 
 
@@ -229,7 +237,7 @@ def _script(layout: CodecLayout) -> Iterator[Finding]:
 
 def _fits(path: Path, fields: dict[str, ByteField], length: int) -> Iterator[Finding]:
     for name, field in fields.items():
-        end = field.at + (field.length or 1 if field.type == "text" else SIZES[field.type])
+        end = field.at + (field.length or 1 if field.type in WORDS else SIZES[field.type])
         if end > length:
             yield (*path, name), f"ends at byte {end}, but there are only {length}"
 

@@ -11,7 +11,7 @@ from functools import cached_property
 from hashlib import blake2b
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag
+from pydantic import BeforeValidator, Discriminator, Field, Tag, model_validator
 
 from firmware_profiles.values import Duration, Model, Number, Scalar, TableKey, as_tuple
 
@@ -137,16 +137,36 @@ class FaultDerive(Model):
     ]
 
 
+class CompareDerive(Model):
+    """True while the number in `from` stands `above`, `below`, `at_least` or `at_most` a limit, else false:
+    exactly one of the four."""
+
+    kind: Literal["compare"]
+    from_: Annotated[str, Field(alias="from")]
+    above: Number | None = None
+    below: Number | None = None
+    at_least: Number | None = None
+    at_most: Number | None = None
+
+    @model_validator(mode="after")
+    def _one_limit(self) -> "CompareDerive":
+        limits = (self.above, self.below, self.at_least, self.at_most)
+        if sum(limit is not None for limit in limits) != 1:
+            raise ValueError("a comparison has one of above, below, at_least, at_most")
+        return self
+
+
 def _derive_tag(value: Any) -> str:
     kind = value.get("kind", "value") if isinstance(value, dict) else value.kind
-    return kind if kind in ("value", "route", "any_of", "fault") else "value"
+    return kind if kind in ("value", "route", "any_of", "fault", "compare") else "value"
 
 
 Derive = Annotated[
     Annotated[ValueDerive, Tag("value")]
     | Annotated[RouteDerive, Tag("route")]
     | Annotated[AnyOfDerive, Tag("any_of")]
-    | Annotated[FaultDerive, Tag("fault")],
+    | Annotated[FaultDerive, Tag("fault")]
+    | Annotated[CompareDerive, Tag("compare")],
     Discriminator(_derive_tag),
 ]
 
@@ -213,10 +233,11 @@ class CodecLayout(Layout):
 
 
 class ByteField(Steps):
-    """A value `at` a byte offset (in its frame, item or group)."""
+    """A value `at` a byte offset (in its frame, item or group). A `version` has a number in each byte (03 00
+    04 is 3.0.4), a `version_hex` has it as it is written (01 10 is 1.10)."""
 
     at: Annotated[int, Field(ge=0)] = 0
-    type: Kind | Literal["text"] = "u8"
+    type: Kind | Literal["text", "version", "version_hex"] = "u8"
     length: Annotated[int, Field(ge=1, le=64)] | None = None
     order: Order | None = None
 

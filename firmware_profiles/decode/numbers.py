@@ -2,7 +2,7 @@
 
 import math
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from firmware_profiles.decode.model import RawField, Refusal, RefusalReason
@@ -14,9 +14,17 @@ SIZES: Final = {
 }  # fmt: skip
 
 
+WORDS: Final[Mapping[str, Callable[[bytes], str]]] = {
+    "text": lambda data: data.split(b"\0", 1)[0].decode("utf-8", "replace"),
+    "version": lambda data: ".".join(str(part) for part in data),
+    "version_hex": lambda data: ".".join(f"{part:x}" for part in data),
+}
+"""The types that are words, whose length the field says."""
+
+
 def size(field: ByteField) -> int:
     """How many bytes the field takes; 0 for text to the end."""
-    return field.length or 0 if field.type == "text" else SIZES[field.type]
+    return field.length or 0 if field.type in WORDS else SIZES[field.type]
 
 
 def unpack(kind: str, data: bytes, order: Order) -> int | float | None:
@@ -51,8 +59,8 @@ def read_fields(fields: Mapping[str, ByteField], data: bytes, base: int, order: 
                 RefusalReason.TRUNCATED,
                 f"{name} would end at byte {end}, the payload ends at byte {base + len(data)}",
             )
-        if field.type == "text":
-            raw: int | float | str | None = piece.split(b"\0", 1)[0].decode("utf-8", "replace")
+        if field.type in WORDS:
+            raw: int | float | str | None = WORDS[field.type](piece)
         else:
             raw = unpack(field.type, piece, field.order or order)
         found.append(RawField(name, raw, field, (base + field.at, length)))

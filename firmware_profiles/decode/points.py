@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
+from firmware_profiles.decode.comparing import compare
 from firmware_profiles.decode.model import RawField, RawSample, Sample, Value
 from firmware_profiles.decode.steps import (
     UNLISTED,
@@ -16,7 +17,15 @@ from firmware_profiles.decode.steps import (
     needs_fields,
     table_text,
 )
-from firmware_profiles.layouts import AnyOfDerive, Derive, FaultDerive, Layout, RouteDerive, TimeField
+from firmware_profiles.layouts import (
+    AnyOfDerive,
+    CompareDerive,
+    Derive,
+    FaultDerive,
+    Layout,
+    RouteDerive,
+    TimeField,
+)
 from firmware_profiles.schema import Point, Profile
 
 _LATEST_MS = 4_102_444_800_000
@@ -96,9 +105,25 @@ def _derive(
         return target
     if isinstance(derive, AnyOfDerive):
         values[name] = any(_same(value, item) for item in derive.values)
-        return name
-    _evaluate(profile, RawField(name, value, derive, ""), around, values, status)
+    elif isinstance(derive, CompareDerive):
+        _derive_comparison(name, derive, value, around, values, status)
+    else:
+        _evaluate(profile, RawField(name, value, derive, ""), around, values, status)
     return name
+
+
+def _derive_comparison(
+    name: str,
+    derive: CompareDerive,
+    value: Value,
+    around: Surroundings,
+    values: dict[str, Value],
+    status: dict[str, str],
+) -> None:
+    try:
+        values[name] = compare(derive, value, around)
+    except NoValue as none:
+        status[name] = none.status or UNREADABLE
 
 
 def _derive_fault(

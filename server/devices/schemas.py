@@ -1,6 +1,6 @@
 """What people write about devices, checked."""
 
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import (
     BaseModel,
@@ -15,6 +15,7 @@ from pydantic import (
 from server.places.schemas import Id
 
 _V = TypeVar("_V")
+LONGEST_FIRMWARE: Final = 40
 
 
 class DeviceIn(BaseModel):
@@ -31,7 +32,7 @@ class DeviceIn(BaseModel):
     address: dict[str, Any]
     parameters: dict[str, float] = {}
     serial: Annotated[str, Field(max_length=100)] = ""
-    firmware: Annotated[str, Field(max_length=40)] = ""
+    firmware: Annotated[str, Field(max_length=LONGEST_FIRMWARE)] = ""
 
 
 class _MqttAddress(BaseModel):

@@ -1,5 +1,6 @@
 """Registering devices, attaching them to positions, taking them out of service."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -7,9 +8,9 @@ from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
 from firmware_profiles import Catalogue, Profile
-from server.db.models import Attachment, Device, Gateway, Position
+from server.db.models import Attachment, AuditEntry, Device, Gateway, Position
 from server.devices import repository
-from server.devices.schemas import ADDRESSES, DeviceIn
+from server.devices.schemas import ADDRESSES, LONGEST_FIRMWARE, DeviceIn
 from server.errors import ConflictError, InvalidError, NotFoundError
 from server.gateways import desired
 from server.places.schemas import check_id
@@ -48,6 +49,43 @@ def register(
     for gateway_id in sorted(gateways):
         desired.refresh(session, gateway_id, catalogue)
     return row
+
+
+def told_firmware(
+    session: Session, device_id: str, version: str, *, gateway_id: str, catalogue: Catalogue, now: datetime
+) -> bool:
+    """Keeps the version that a device reports, and reads it with the variant for it from then on; says
+    whether anything changed. A variant that needs parameters which nobody has given is not taken: its rules
+    could not be made. The device's page says so."""
+    version = version.strip()[:LONGEST_FIRMWARE]
+    row = session.get(Device, device_id)
+    if row is None or row.retired_at is not None or row.gateway_id != gateway_id or row.firmware == version:
+        return False
+    # Locked before the device, in the order in which found devices are kept.
+    session.get_one(Gateway, gateway_id, with_for_update=True)
+    before, row.firmware = row.firmware, version
+    profile = catalogue.get(row.profile)
+    variant = catalogue.variant(profile.id, version).profile if profile else None
+    detail = {"from": before, "to": version}
+    if variant is not None and variant.id != row.profile and not _missing(variant, row.parameters):
+        detail["profile"] = row.profile = variant.id
+        desired.refresh(session, gateway_id, catalogue)
+    session.add(
+        AuditEntry(
+            at=now,
+            user_id=None,
+            action="firmware",
+            subject_kind="device",
+            subject_id=device_id,
+            reason="the device reports it",
+            detail=detail,
+        )
+    )
+    return True
+
+
+def _missing(profile: Profile, parameters: Mapping[str, float]) -> set[str]:
+    return set(profile.parameters) - set(profile.parameter_values(parameters))
 
 
 def retire(session: Session, device_id: str, *, catalogue: Catalogue, now: datetime) -> Device:
@@ -116,7 +154,7 @@ def _address_errors(profile: Profile, device: DeviceIn) -> list[dict[str, str]]:
 
 def _parameter_errors(profile: Profile, device: DeviceIn) -> list[dict[str, str]]:
     unknown = set(device.parameters) - set(profile.parameters)
-    missing = set(profile.parameters) - set(profile.parameter_values(device.parameters))
+    missing = _missing(profile, device.parameters)
     return [
         {"where": f"parameters.{name}", "message": f"the profile {profile.id} has no parameter {name!r}"}
         for name in sorted(unknown)

@@ -73,11 +73,13 @@ class DeviceView:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DevicePage:
     """All of one device. `history` is where it has been, newest first; `view` is None while it is nowhere;
-    `firmware` says whether its profile is for its version."""
+    `firmware` says whether there is a profile for its version; `variant` is that profile, where it is another
+    than the device has: it needs parameters that nobody has given."""
 
     device: Device
     profile: Profile | None
     firmware: FirmwareFit
+    variant: Profile | None
     view: DeviceView | None
     history: tuple[tuple[Attachment, Position], ...]
 
@@ -107,11 +109,13 @@ def page(
     current = next((position for attachment, position in history if attachment.until is None), None)
     shown = _views(session, viewer, [(device, current)], catalogue, latest, now) if current else []
     profile = catalogue.get(device.profile)
-    fit = catalogue.variant(profile.id, device.firmware).fit if profile else FirmwareFit.NOT_STATED
+    variant = catalogue.variant(profile.id, device.firmware) if profile else None
+    other = variant.profile if variant is not None and variant.profile is not profile else None
     return DevicePage(
         device=device,
         profile=profile,
-        firmware=fit,
+        firmware=variant.fit if variant is not None else FirmwareFit.NOT_STATED,
+        variant=other,
         view=shown[0] if shown else None,
         history=tuple((row[0], row[1]) for row in history),
     )

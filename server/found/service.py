@@ -62,6 +62,11 @@ def hear(
     changed = [_follow(session, row, registered, was_at, now) for row in present]
     if any(changed):
         desired.refresh(session, gateway_id, catalogue)
+    for row in present:
+        if row.device_id is not None and row.firmware:
+            devices.told_firmware(
+                session, row.device_id, row.firmware, gateway_id=gateway_id, catalogue=catalogue, now=now
+            )
     announce(session, Change("found", gateway_id))
 
 

@@ -21,6 +21,7 @@ from server.db.models import Attachment, Device, Position
 from server.errors import InvalidError, StoreUnavailableError
 from server.gateways import service as gateways
 from server.ingest import quarantine
+from server.ingest.firmware import FirmwareReports
 from server.timeseries.store import Point, split
 
 log = structlog.get_logger(__name__)
@@ -60,6 +61,7 @@ class FrameWriter:
         self._context = context
         self._acknowledge = acknowledge
         self._queue: asyncio.Queue[Arrived] = asyncio.Queue(QUEUE)
+        self._firmware = FirmwareReports(context)
         self._places: dict[str, _Place] = {}
         self._loaded_at = -RELOAD_S
         self._failing = False
@@ -110,6 +112,8 @@ class FrameWriter:
                 await self._refuse(arrived, "store_refused", error.message)
         READINGS.inc(len(points))
         await asyncio.to_thread(self._heard, {gateway for gateway, _ in acks})
+        if self._firmware.waiting:
+            await asyncio.to_thread(self._firmware.keep)
         for (gateway, epoch), seqs in acks.items():
             await self._acknowledge(gateway, AckMessage(lane="data", epoch=epoch, seqs=seqs))
 
@@ -126,6 +130,7 @@ class FrameWriter:
                 continue
             if time_ms != reading.t:
                 wrong.append(f"position {reading.p!r}: time {reading.t} replaced by its receipt")
+            self._firmware.hear(arrived.gateway, reading)
             points.append(
                 Point(
                     family=reading.f,

@@ -187,6 +187,8 @@ WORDS: Final[dict[str, str]] = {
     "devices.serial": "Serial number",
     "devices.firmware": "Firmware",
     "devices.firmware_unknown": "Unknown version",
+    "devices.firmware_other": "Another profile is for it",
+    "devices.firmware_other_hint": "Register it again with the parameters of",
     "devices.firmware_unknown_hint": "No profile is for this version: check that its values are right.",
     "devices.profile": "Profile",
     "devices.driver": "Driver",

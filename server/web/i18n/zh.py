@@ -185,6 +185,8 @@ WORDS: Final[dict[str, str]] = {
     "devices.serial": "序列号",
     "devices.firmware": "固件",
     "devices.firmware_unknown": "未知版本",
+    "devices.firmware_other": "另有适用档案",
+    "devices.firmware_other_hint": "请按该档案的参数重新登记：",
     "devices.firmware_unknown_hint": "没有适用于该版本的设备档案：请核对数值是否正确。",
     "devices.profile": "规格",
     "devices.driver": "接入方式",

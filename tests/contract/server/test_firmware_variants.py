@@ -1,22 +1,27 @@
 """A device's firmware version decides which variant of its profile reads it; an unknown one is said so."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import select
 
 from firmware_profiles import Catalogue, load_catalogue, parse_profile
+from gateway.wire import DataReading
 from server.alarms.texts import RuleTexts
 from server.app import create_app
 from server.clock import now
 from server.context import Context
 from server.db.database import Database
-from server.db.models import Device, Gateway
+from server.db.models import AuditEntry, Device, Gateway
 from server.devices.schemas import DeviceIn
-from server.devices.service import register
+from server.devices.service import register, told_firmware
 from server.errors import InvalidError
 from server.gateways.desired import message
+from server.ingest.firmware import FirmwareReports
 from server.live.bus import Bus
 from server.settings import ServerSettings
 from server.timeseries.sqlite import SqliteStore
@@ -43,6 +48,21 @@ def catalogue() -> Catalogue:
         }
     )
     return Catalogue({**packaged, old.id: old, new.id: new})
+
+
+@pytest.fixture
+async def context(street: Database, catalogue: Catalogue, tmp_path: Path) -> AsyncIterator[Context]:
+    """A server's parts around the street."""
+    store = SqliteStore(tmp_path / "readings.db")
+    yield Context(
+        settings=ServerSettings(data=tmp_path),
+        database=street,
+        store=store,
+        catalogue=catalogue,
+        texts=RuleTexts(catalogue.values()),
+        bus=Bus(asyncio.get_running_loop()),
+    )
+    await store.close()
 
 
 def state(street: Database, catalogue: Catalogue, firmware: str, **parameters: float) -> str:
@@ -81,7 +101,7 @@ def test_a_variant_asks_for_its_own_parameters(street: Database, catalogue: Cata
 
 @pytest.mark.parametrize(("firmware", "said"), [("3.0", True), ("1.4", False), ("", False)])
 async def test_an_unknown_version_keeps_its_profile_and_its_page_says_so(
-    street: Database, catalogue: Catalogue, tmp_path: Path, firmware: str, said: bool
+    street: Database, catalogue: Catalogue, context: Context, firmware: str, said: bool
 ) -> None:
     assert state(street, catalogue, firmware) == BASE
     with street.write() as session:
@@ -90,18 +110,70 @@ async def test_an_unknown_version_keeps_its_profile_and_its_page_says_so(
             session, login="i", name="i", role=Role.INSTALLER, password="correct horse", now=now()
         )
         token = sessions.new_token(session, user, name="test", expires_at=None, now=now())
-    store = SqliteStore(tmp_path / "readings.db")
-    context = Context(
-        settings=ServerSettings(data=tmp_path),
-        database=street,
-        store=store,
-        catalogue=catalogue,
-        texts=RuleTexts(catalogue.values()),
-        bus=Bus(asyncio.get_running_loop()),
-    )
     transport = httpx.ASGITransport(create_app(context))
     async with httpx.AsyncClient(transport=transport, base_url="http://sunwell.test") as client:
         page = await client.get("/devices/d-home-sos", headers={"authorization": f"Bearer {token}"})
-    await store.close()
     assert page.status_code == 200
     assert ("未知版本" in page.text) == said
+
+
+def tell(street: Database, catalogue: Catalogue, version: str, gateway: str = "gw-1") -> tuple[str, str]:
+    """What the device's record says after it reported this version."""
+    with street.write() as session:
+        told_firmware(session, "d-home-sos", version, gateway_id=gateway, catalogue=catalogue, now=NOW)
+    with street.read() as session:
+        row = session.get_one(Device, "d-home-sos")
+        return row.profile, row.firmware
+
+
+def desired_profile(street: Database) -> str:
+    with street.read() as session:
+        document = message(session.get_one(Gateway, "gw-1"))
+    return next(device.profile for device in document.devices if device.id == "d-home-sos")
+
+
+def test_a_reported_version_brings_its_variant(street: Database, catalogue: Catalogue) -> None:
+    assert state(street, catalogue, "2.0", hold=3) == f"{BASE}-2"
+    assert tell(street, catalogue, "1.7") == (BASE, "1.7")
+    assert desired_profile(street) == BASE
+    assert tell(street, catalogue, "2.2") == (f"{BASE}-2", "2.2")
+    assert desired_profile(street) == f"{BASE}-2"
+    assert tell(street, catalogue, "9") == (f"{BASE}-2", "9")  # unknown: the page says so
+    with street.read() as session:
+        told = session.scalars(select(AuditEntry).where(AuditEntry.action == "firmware")).all()
+    assert [entry.detail.get("profile") for entry in told] == [BASE, f"{BASE}-2", None]
+
+
+def test_a_variant_without_its_parameters_is_not_taken(street: Database, catalogue: Catalogue) -> None:
+    state(street, catalogue, "1.4")
+    assert tell(street, catalogue, "2.2") == (BASE, "2.2")
+
+
+def test_only_its_own_gateway_may_tell_a_version(street: Database, catalogue: Catalogue) -> None:
+    state(street, catalogue, "1.4")
+    assert tell(street, catalogue, "1.5", gateway="gw-2") == (BASE, "1.4")
+
+
+def test_the_newest_word_of_a_batch_is_kept_once(
+    street: Database, catalogue: Catalogue, context: Context
+) -> None:
+    state(street, catalogue, "1.4")
+    reports = FirmwareReports(context)
+
+    def said(version: object, at_ms: int, quality: str = "good") -> None:
+        values: dict[str, Any] = {"firmware": version}
+        reports.hear(
+            "gw-1",
+            DataReading(p="home-sos", d="d-home-sos", f="button", t=at_ms, r=at_ms, v=values, q=quality),
+        )
+
+    said("1.6", 2_000)
+    said("1.5", 1_000)
+    said("1.7", 3_000, "stale")
+    said(1.8, 4_000)
+    assert reports.waiting
+    reports.keep()
+    with street.read() as session:
+        assert session.get_one(Device, "d-home-sos").firmware == "1.6"
+    said("1.6", 5_000)
+    assert not reports.waiting

@@ -265,3 +265,15 @@ def test_peer_text_is_cut_and_made_printable(street: Database, live: Catalogue) 
     (row,) = rows(street).values()
     assert (row.name[:3], row.topic, len(row.key), len(row.reason)) == ("abc", "t", 256, 500)
     assert len(row.name) <= 100
+
+
+def test_an_update_over_the_air_is_followed(street: Database, hear: Hear, live: Catalogue) -> None:
+    hear(button("bed"))
+    device = adopted(street, live, SOS, "new-bed")
+    assert device.firmware == "1.0.3"
+    hear({**button("bed"), "software_build_id": "1.0.4"}, now=LATER)
+    with street.read() as session:
+        assert session.get_one(Device, device.id).firmware == "1.0.4"
+    hear({**button("bed"), "software_build_id": None}, now=LATER)  # unknown now: what was known stays
+    with street.read() as session:
+        assert session.get_one(Device, device.id).firmware == "1.0.4"

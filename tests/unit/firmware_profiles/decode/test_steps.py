@@ -1,10 +1,11 @@
 """From raw value to value: each step alone, and their order."""
 
+import json
 from typing import Any
 
 import pytest
 
-from firmware_profiles import Sample
+from firmware_profiles import ProfileErrors, Sample
 from tests.unit.firmware_profiles.making import made, measure, message, state
 
 
@@ -121,3 +122,58 @@ def test_text_of_a_device_is_cleaned_and_cut() -> None:
     point = {"name": {"zh": "文", "en": "text"}, "kind": "state"}
     sample = read({}, point, b'{"x": "a\\u001b[31m' + b"b" * 500 + b'", "code": 1}')
     assert sample.points["x"] == "a[31m" + "b" * 58
+
+
+@pytest.mark.parametrize(
+    ("limit", "truths"),
+    [
+        ({"above": 5}, {4: False, 5: False, 5.1: True}),
+        ({"below": 5}, {4: True, 5: False, 5.1: False}),
+        ({"at_least": 5}, {4: False, 5: True, 5.1: True}),
+        ({"at_most": 5}, {4: True, 5: True, 5.1: False}),
+    ],
+)
+def test_a_comparison_is_true_beyond_its_limit(limit: dict[str, float], truths: dict[float, bool]) -> None:
+    derive = {"high": {"kind": "compare", "from": "_level", **limit}}
+    profile = made(
+        {"kind": "json", "fields": {"_level": {"path": "level"}}, "derive": derive},
+        {"high": state("true", "false")},
+    )
+    for raw, expected in truths.items():
+        for written in (raw, str(raw)):
+            sample = message(profile, json.dumps({"level": written}).encode())
+            assert sample.points == {"high": expected}
+    assert message(profile, b'{"level": "wet"}').status == {"high": "unreadable"}
+    assert message(profile, b'{"level": true}').status == {"high": "unreadable"}
+
+
+def test_a_comparison_has_one_limit() -> None:
+    for limits in ({}, {"above": 1, "below": 2}):
+        with pytest.raises(ProfileErrors, match="one of above, below, at_least, at_most"):
+            made(
+                {
+                    "kind": "json",
+                    "fields": {"_level": {"path": "level"}},
+                    "derive": {"high": {"kind": "compare", "from": "_level", **limits}},
+                },
+                {"high": state("true", "false")},
+            )
+
+
+def test_a_version_is_the_row_of_its_numbers() -> None:
+    profile = made(
+        {
+            "kind": "fixed",
+            "frames": {
+                "one": {
+                    "match": {"length": 5},
+                    "fields": {
+                        "firmware": {"at": 0, "type": "version", "length": 3},
+                        "hardware": {"at": 3, "type": "version_hex", "length": 2},
+                    },
+                }
+            },
+        },
+        {"firmware": state(), "hardware": state()},
+    )
+    assert message(profile, "03 00 0A 01 10").points == {"firmware": "3.0.10", "hardware": "1.10"}
