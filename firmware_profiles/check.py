@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from firmware_profiles.command_check import check_commands
 from firmware_profiles.decode.model import RefusalReason
 from firmware_profiles.decode.numbers import SIZES, WORDS
 from firmware_profiles.decode.registers import register_count
@@ -41,6 +42,7 @@ def check(profile: Profile) -> list[Finding]:
         *_decode(profile),
         *_rules(profile),
         *_rhythm(profile),
+        *check_commands(profile),
         *_examples(profile),
     ]
     if (profile.transport == "modbus") != isinstance(profile.decode, RegistersLayout):

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, JsonValue
 
+from firmware_profiles.commands import Command
 from firmware_profiles.layouts import AnyLayout, CodecLayout, RegistersLayout
 from firmware_profiles.rules import RuleSpec, RuleTemplate, SilenceWhen, StateWhen, ThresholdWhen, When
 from firmware_profiles.units import Unit
@@ -169,6 +170,7 @@ class Profile(Model):
     battery: Battery | None = None
     commissioning: Commissioning | None = None
     update: Text | None = None
+    commands: dict[PointName, Command] = Field(default_factory=dict)
     examples: Annotated[tuple[Example, ...], Field(strict=False, min_length=1)]
 
     @property

@@ -11,7 +11,8 @@ from firmware_profiles.yaml12 import scalar
 HEADER: Final = "# yaml-language-server: $schema=../../profile.schema.json"
 WIDTH: Final = 105
 _APART: Final = frozenset(
-    {"parameters", "points", "decode", "rules", "heartbeat", "battery", "commissioning", "update", "examples"}
+    {"parameters", "points", "decode", "rules", "heartbeat", "battery", "commissioning"}
+    | {"update", "commands", "examples"}
 )
 
 

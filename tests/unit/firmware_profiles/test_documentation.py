@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from firmware_profiles import layouts, parse_profile, rules, run_examples, schema
+from firmware_profiles import commands, layouts, parse_profile, rules, run_examples, schema
 from firmware_profiles.values import Model
 from firmware_profiles.yaml12 import parse
 
@@ -14,7 +14,7 @@ TEXT = (Path(__file__).parents[3] / "docs" / "profiles.md").read_text(encoding="
 MODELS = sorted(
     {
         item
-        for module in (layouts, rules, schema)
+        for module in (commands, layouts, rules, schema)
         for item in vars(module).values()
         if isinstance(item, type) and issubclass(item, Model) and item is not Model
     },
