@@ -19,6 +19,7 @@ class EdgeDevice:
 
     mqtt: {"topic": …} without wildcards. modbus: {"host": …, "port": …, "unit": …, "timeout_ms": …}, where
     port is 502, unit 1 and the timeout 500 ms unless given, or {"serial": …, "baud": …}; see docs/modbus.md.
+    http: {"source": …, "identity": …} or {"source": …, "token_sha256": …}; see docs/http.md.
     """
 
     id: str
@@ -46,6 +47,10 @@ class TroubleReason(StrEnum):
     BAD_ANSWER = "bad_answer"
     EXCEPTION_ANSWER = "exception_answer"  # Modbus exception
     UNSUPPORTED = "unsupported"  # the device does not have what the profile asks for
+    UNAUTHORIZED = "unauthorized"  # without the secret, or with a wrong one
+    TOO_SLOW = "too_slow"  # the sender did not get its message across in time
+    OVERLOADED = "overloaded"  # refused unread: too many messages at once
+    NOT_KEPT = "not_kept"  # understood, but it could not be kept: the sender was asked to repeat it
     DRIVER_FAILED = "driver_failed"
 
 

@@ -159,7 +159,7 @@ class Profile(Model):
     model: str
     name: Text
     firmware: Firmware = Firmware()
-    transport: Literal["zigbee2mqtt", "home_assistant", "lorawan", "mqtt", "modbus"]
+    transport: Literal["zigbee2mqtt", "home_assistant", "lorawan", "mqtt", "modbus", "http"]
     verified: Verified
     sources: Annotated[tuple[str, ...], Field(strict=False, min_length=1)]
     parameters: dict[PointName, Parameter] = Field(default_factory=dict)
@@ -174,9 +174,9 @@ class Profile(Model):
     examples: Annotated[tuple[Example, ...], Field(strict=False, min_length=1)]
 
     @property
-    def driver(self) -> Literal["mqtt", "modbus"]:
+    def driver(self) -> Literal["mqtt", "modbus", "http"]:
         """The driver that fetches this device's payloads."""
-        return "modbus" if self.transport == "modbus" else "mqtt"
+        return self.transport if self.transport in ("modbus", "http") else "mqtt"
 
     @property
     def runs_codec(self) -> bool:

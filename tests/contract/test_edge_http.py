@@ -1,0 +1,392 @@
+"""The HTTP driver over real sockets: terminals and platforms that push, and clients that should not."""
+
+import asyncio
+import hmac
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from edge.core.http_auth import onenet_signature
+from edge.driver import EdgeDevice, TroubleReason
+from edge.drivers.http import Source, listener
+from edge.readings import Reading, TimeSource
+from tests.contract.edge_http import (
+    MAC,
+    PERSON,
+    SECRET,
+    TOKEN,
+    event,
+    form,
+    kiosk,
+    serving,
+    settings,
+)
+from tests.contract.edge_inbox import PATIENCE_S, Inbox, device
+
+PRESS = {"device": "860000000000001", "time": "2026-03-02T08:15:04+08:00", "sos": True}
+
+
+@pytest.fixture
+async def inbox() -> Inbox:
+    return Inbox()
+
+
+def button(source: str, **address: Any) -> EdgeDevice:
+    return device(
+        "webhook-sos", f"button-{source}", **{"source": source, "identity": "860000000000001", **address}
+    )
+
+
+async def test_a_fever_becomes_a_reading_and_the_person_stays_outside(tmp_path: Path, inbox: Inbox) -> None:
+    async with serving(inbox, settings(tmp_path), kiosk()) as client:
+        answer = await client.post(f"/in/kiosks/{TOKEN}", **form(event(celsius=38.2)))
+    assert (answer.status_code, answer.json()) == (200, {"kept": 1})
+    (reading,) = inbox.readings
+    assert reading.points == {"temperature": 38.2, "fever": True, "mask": "no"}
+    assert (reading.position, reading.family) == ("at-kiosk", "temperature")
+    assert (reading.time_ms, reading.time_source) == (1_772_410_504_000, TimeSource.DEVICE)
+    assert not inbox.troubles
+    said = repr((inbox.readings, inbox.troubles, (tmp_path / "seen").read_bytes().hex()))
+    assert not any(text in said for text in PERSON.values())
+
+
+@pytest.mark.parametrize("way", ["json", "xml", "list"])
+async def test_other_forms_of_the_event(tmp_path: Path, inbox: Inbox, way: str) -> None:
+    xml = (
+        '<?xml version="1.0" encoding="UTF-8"?><EventNotificationAlert version="2.0" '
+        'xmlns="http://www.hikvision.com/ver20/XMLSchema"><eventType>AccessControllerEvent</eventType>'
+        "<dateTime>2026-03-02T08:15:04+08:00</dateTime><AccessControllerEvent><serialNo>7</serialNo>"
+        "<name>王芳</name><currTemperature>38.2</currTemperature>"
+        "<isAbnomalTemperature>true</isAbnomalTemperature></AccessControllerEvent></EventNotificationAlert>"
+    )
+    sent: dict[str, dict[str, Any]] = {
+        "json": {"json": event(celsius=38.2)},
+        "xml": {"content": xml.encode(), "headers": {"Content-Type": 'application/xml; charset="UTF-8"'}},
+        "list": {"json": [event(serial=6), event(serial=7, celsius=38.2)]},
+    }
+    async with serving(inbox, settings(tmp_path), kiosk()) as client:
+        assert (await client.post(f"/in/kiosks/{TOKEN}", **sent[way])).status_code == 200
+    assert inbox.said("fever")[-1] is True
+    assert inbox.said("temperature")[-1] == 38.2
+
+
+async def test_a_repeated_event_is_taken_once_even_after_a_restart(tmp_path: Path, inbox: Inbox) -> None:
+    config = settings(tmp_path)
+    async with serving(inbox, config, kiosk()) as client:
+        both = [client.post(f"/in/kiosks/{TOKEN}", **form(event(serial=9))) for _ in range(4)]
+        answers = [answer.json() for answer in await asyncio.gather(*both)]
+    assert sorted(answers, key=str) == [{"kept": 1}, {"repeated": 1}, {"repeated": 1}, {"repeated": 1}]
+    async with serving(inbox, config, kiosk()) as client:
+        again = await client.post(f"/in/kiosks/{TOKEN}", **form(event(serial=9)))
+        assert again.json() == {"repeated": 1}
+        new = {**event(serial=9), "dateTime": "2026-03-02T09:00:00+08:00"}
+        assert (await client.post(f"/in/kiosks/{TOKEN}", **form(new))).json() == {"kept": 1}
+    assert len(inbox.readings) == 2, "a terminal that was reset counts from the start: that is news"
+
+
+async def test_what_could_not_be_kept_is_asked_for_again(tmp_path: Path, inbox: Inbox) -> None:
+    failing = True
+
+    async def emit(reading: Reading) -> None:
+        if failing:
+            raise OSError("the disk is full")
+        await inbox.emit(reading)
+
+    async with serving(inbox, settings(tmp_path), kiosk(), emit=emit) as client:
+        refused = await client.post(f"/in/kiosks/{TOKEN}", **form(event(celsius=38.2)))
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
+        assert not inbox.readings
+        failing = False
+        assert (await client.post(f"/in/kiosks/{TOKEN}", **form(event(celsius=38.2)))).json() == {"kept": 1}
+    assert inbox.reasons() == [TroubleReason.NOT_KEPT]
+    assert len(inbox.readings) == 1
+
+
+async def test_the_answer_waits_until_the_reading_is_kept(tmp_path: Path, inbox: Inbox) -> None:
+    kept, free = asyncio.Event(), asyncio.Event()
+
+    async def emit(reading: Reading) -> None:
+        kept.set()
+        await free.wait()
+        await inbox.emit(reading)
+
+    async with serving(inbox, settings(tmp_path), kiosk(), emit=emit) as client, asyncio.TaskGroup() as group:
+        asking = group.create_task(client.post(f"/in/kiosks/{TOKEN}", **form(event())))
+        async with asyncio.timeout(PATIENCE_S):
+            await kept.wait()
+        assert not asking.done()
+        free.set()
+        assert (await asking).status_code == 200
+
+
+async def test_a_heartbeat_is_a_sign_of_life(tmp_path: Path, inbox: Inbox) -> None:
+    beat = {"eventType": "heartBeat", "eventState": "active", "dateTime": "2026-03-02T08:18:00+08:00"}
+    async with serving(inbox, settings(tmp_path), kiosk()) as client:
+        assert (await client.post(f"/in/kiosks/{TOKEN}", json=beat)).status_code == 200
+        assert (await client.get(f"/in/kiosks/{TOKEN}")).status_code == 200
+    (reading,) = inbox.readings
+    assert not reading.points
+
+
+async def test_each_way_to_prove_oneself(tmp_path: Path, inbox: Inbox) -> None:
+    body = json.dumps(PRESS).encode()
+    typed = {"Content-Type": "application/json"}
+    signature = hmac.new(SECRET.encode(), body, "sha256").hexdigest()
+    config = settings(tmp_path)
+    devices = [button(source) for source in ("basic", "header", "hmac")]
+    terminal = device("hikvision-face-terminal", "kiosk", source="digest", identity=MAC)
+    async with serving(inbox, config, *devices, terminal) as client:
+        good = [
+            await client.post("/in/basic", json=PRESS, auth=("nb", SECRET)),
+            await client.post("/in/header", json=PRESS, headers={"X-Token": SECRET}),
+            await client.post("/in/hmac", content=body, headers={**typed, "X-Signature": signature}),
+            await client.post("/in/digest", **form(event()), auth=httpx.DigestAuth("hik", SECRET)),
+            await client.post(f"/in/digest/{MAC}?x=1", json=event(5), auth=httpx.DigestAuth("hik", SECRET)),
+        ]
+        assert [answer.status_code for answer in good] == [200] * 5
+        assert not inbox.troubles
+        bad = [
+            await client.post("/in/basic", json=PRESS),
+            await client.post("/in/basic", json=PRESS, auth=("nb", "guess")),
+            await client.post("/in/header", json=PRESS, headers={"X-Token": "guess"}),
+            await client.post("/in/header", json=PRESS, headers={"Authorization": SECRET}),
+            await client.post("/in/hmac", content=body + b" ", headers={**typed, "X-Signature": signature}),
+            await client.post("/in/digest", json=event(6), auth=httpx.DigestAuth("hik", "guess")),
+            await client.post("/in/kiosks/guess", json=event(7)),
+            await client.post("/in/kiosks", json=event(8)),
+        ]
+        assert [answer.status_code for answer in bad] == [401] * 8
+    assert len(inbox.readings) == 5
+    assert set(inbox.reasons()) == {TroubleReason.UNAUTHORIZED}
+    assert "guess" not in repr(inbox.troubles)
+
+
+async def test_operators_platforms(tmp_path: Path, inbox: Inbox) -> None:
+    """The three platforms' own messages; one device's mistake does not make them hold back the others."""
+    sos = device("webhook-sos", "a", source="path", identity="861941770261953")
+    raw = device("webhook-sos", "b", source="path", identity="861941770261954")
+    one = device("webhook-sos", "c", source="onenet", identity="860000000000003")
+    two = device("webhook-sos", "d", source="iotda", identity="node-4", payload="properties")
+    ctwing = {
+        "timestamp": 1_772_410_000_000,
+        "messageType": "dataReport",
+        "IMEI": "861941770261953",
+        "payload": {"sos": 1},
+    }
+    opaque = {**ctwing, "IMEI": "861941770261954", "payload": {"APPdata": "eyJzb3MiOiAxfQ=="}}
+    stranger = {**ctwing, "IMEI": "999"}
+    notice = {key: value for key, value in ctwing.items() if key != "payload"}
+    message = json.dumps({"imei": "860000000000003", "at": 1_772_410_000_000, "value": '{"sos": 1}'})
+    signed = {
+        "msg": message,
+        "nonce": "n1",
+        "msg_signature": onenet_signature(SECRET, "n1", message),
+    }
+    huawei = {
+        "resource": "device.property",
+        "event": "report",
+        "event_time": "20260302T001504Z",
+        "notify_data": {
+            "header": {"device_id": "p_node-4", "node_id": "node-4"},
+            "body": {"services": [{"service_id": "sos", "properties": {"sos": 1}}]},
+        },
+    }
+    async with serving(inbox, settings(tmp_path), sos, raw, one, two) as client:
+        answers = [
+            await client.post(f"/in/path/{SECRET}", json=ctwing),
+            await client.post(f"/in/path/{SECRET}", json=opaque),
+            await client.post(f"/in/path/{SECRET}", json=ctwing),
+            await client.post(f"/in/path/{SECRET}", json=notice),
+            await client.post(f"/in/path/{SECRET}", json=stranger),
+            await client.post("/in/onenet", json=signed),
+            await client.post("/in/iotda", json=huawei, headers={"Authorization": f"Bearer {SECRET}"}),
+        ]
+        told = [answer.json() for answer in answers]
+        assert {answer.status_code for answer in answers} == {200}
+        forged = await client.post("/in/onenet", json={**signed, "msg": message.replace("3", "4")})
+        assert forged.status_code == 401
+    kept = {"kept": 1}
+    assert told == [kept, kept, {"repeated": 1}, {"nothing": 1}, {"unusable": 1}, kept, kept]
+    assert [reading.device for reading in inbox.readings] == ["a", "b", "c", "d"]
+    assert inbox.said("sos") == [True] * 4
+    assert [reading.time_source for reading in inbox.readings] == [TimeSource.DEVICE] * 4
+    assert inbox.reasons("path/999") == [TroubleReason.UNKNOWN_DEVICE]
+
+
+async def test_onenet_verifies_the_address(tmp_path: Path, inbox: Inbox) -> None:
+    asked = {"msg": "ok-71", "nonce": "abc", "signature": onenet_signature(SECRET, "abc", "ok-71")}
+    async with serving(inbox, settings(tmp_path)) as client:
+        answer = await client.get("/in/onenet", params=asked)
+        assert (answer.status_code, answer.text) == (200, "ok-71")
+        forged = await client.get("/in/onenet", params={**asked, "msg": "<script>"})
+        assert forged.status_code == 401
+
+
+async def test_equal_presses_without_a_time_are_two(tmp_path: Path, inbox: Inbox) -> None:
+    press = {"device": "860000000000001", "sos": 1}
+    async with serving(inbox, settings(tmp_path), button("header")) as client:
+        for _ in range(2):
+            await client.post("/in/header", json=press, headers={"X-Token": SECRET})
+        for _ in range(2):
+            await client.post("/in/header", json=PRESS, headers={"X-Token": SECRET})
+    assert len(inbox.readings) == 3
+
+
+async def test_a_device_may_stand_elsewhere_in_the_message(tmp_path: Path, inbox: Inbox) -> None:
+    odd = button("header", identity="unit-9", field="meta.unit", payload="data.frame", encoding="hex")
+    message = {"meta": {"unit": "UNIT-9"}, "device": "other", "data": {"frame": b'{"sos": true}'.hex()}}
+    async with serving(inbox, settings(tmp_path), odd) as client:
+        answer = await client.post("/in/header", json=message, headers={"X-Token": SECRET})
+    assert answer.json() == {"kept": 1}
+    assert inbox.said("sos") == [True]
+
+
+REFUSED: list[tuple[str, dict[str, Any], int, TroubleReason | None]] = [
+    (f"/in/kiosks/{TOKEN}", {"content": b"{", "headers": {"Content-Type": "application/json"}}, 400,
+     TroubleReason.INVALID_JSON),
+    (f"/in/kiosks/{TOKEN}", {"content": b'{"a":"\xff\xff"}', "headers": {"Content-Type": "application/json"}},
+     400, TroubleReason.INVALID_UTF8),
+    (f"/in/kiosks/{TOKEN}", {"content": b"\x00\x01garbage", "headers":
+     {"Content-Type": "multipart/form-data; boundary=x"}}, 400, TroubleReason.UNEXPECTED_SHAPE),
+    (f"/in/kiosks/{TOKEN}", {"files": [("Picture", ("a.jpg", b"\xff\xd8", "image/jpeg"))]}, 400,
+     TroubleReason.UNEXPECTED_SHAPE),
+    (f"/in/kiosks/{TOKEN}", {"content": b"<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", "headers":
+     {"Content-Type": "text/xml"}}, 400, TroubleReason.UNEXPECTED_SHAPE),
+    (f"/in/kiosks/{TOKEN}", {"data": {"a": "b"}}, 415, TroubleReason.UNEXPECTED_SHAPE),
+    (f"/in/kiosks/{TOKEN}", {"content": b"x", "headers": {"Content-Type": "multipart/form-data"}}, 415,
+     TroubleReason.UNEXPECTED_SHAPE),
+    ("/in/header", {"json": {"device": "unknown"}, "headers": {"X-Token": SECRET}}, 404,
+     TroubleReason.UNKNOWN_DEVICE),
+    ("/in/header/nobody", {"json": PRESS, "headers": {"X-Token": SECRET}}, 404, TroubleReason.UNKNOWN_DEVICE),
+    ("/in/header", {"json": {**PRESS, "sos": None}, "headers": {"X-Token": SECRET}}, 200, None),
+    ("/in/nowhere", {"json": PRESS}, 404, TroubleReason.UNKNOWN_DEVICE),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "sent", "status", "reason"), REFUSED)
+async def test_what_is_refused_says_why(
+    tmp_path: Path, inbox: Inbox, path: str, sent: dict[str, Any], status: int, reason: TroubleReason | None
+) -> None:
+    async with serving(inbox, settings(tmp_path), kiosk(), button("header")) as client:
+        answer = await client.post(path, **sent)
+        assert answer.status_code == status
+        assert (await client.post(f"/in/kiosks/{TOKEN}", json=event(99))).json() == {"kept": 1}
+    if reason is None:
+        return
+    assert inbox.reasons() == [reason]
+    assert answer.json()["error"]
+
+
+async def test_too_large_is_refused_announced_or_not(tmp_path: Path, inbox: Inbox) -> None:
+    async def endless() -> Any:
+        while True:
+            yield b"x" * 65_536
+
+    config = settings(tmp_path, most_body_bytes=200_000)
+    typed = {"Content-Type": "multipart/form-data; boundary=x"}
+    async with serving(inbox, config, kiosk()) as client:
+        announced = await client.post(f"/in/kiosks/{TOKEN}", content=b"x" * 200_001, headers=typed)
+        assert announced.status_code == 413
+        assert "200000" in announced.json()["error"]
+        try:
+            streamed = await client.post(f"/in/kiosks/{TOKEN}", content=endless(), headers=typed)
+            assert streamed.status_code == 413
+        except (httpx.WriteError, httpx.ReadError):
+            pass  # hung up on, while it still sent
+        await inbox.until(lambda: inbox.reasons() == [TroubleReason.OVERSIZED] * 2)
+        large = {"json": {"a": "x" * 150_000}}
+        assert (await client.post(f"/in/kiosks/{TOKEN}", **large)).status_code == 400
+        fits = await client.post(f"/in/kiosks/{TOKEN}", **form(event()))
+        assert fits.json() == {"kept": 1}
+
+
+async def test_a_slow_client_is_given_up_and_disturbs_nobody(
+    tmp_path: Path, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listener, "HEADER_S", 0.3)
+    async with serving(inbox, settings(tmp_path, body_s=0.3), kiosk()) as client:
+        where = urlsplit(str(client.base_url))
+        async with asyncio.timeout(PATIENCE_S):
+            silent, _unused = await asyncio.open_connection(where.hostname, where.port)
+            headers, slow = await asyncio.open_connection(where.hostname, where.port)
+            slow.write(b"POST /in/kiosks/x HTTP/1.1\r\nHost: a\r\nX-")
+            body, other = await asyncio.open_connection(where.hostname, where.port)
+            other.write(
+                f"POST /in/kiosks/{TOKEN} HTTP/1.1\r\nHost: a\r\nContent-Length: 50\r\n\r\n{{".encode()
+            )
+            assert (await client.post(f"/in/kiosks/{TOKEN}", json=event())).json() == {"kept": 1}
+            assert await silent.read() == b""
+            assert await headers.read() == b""
+            assert (await body.read()).startswith(b"HTTP/1.1 408 ")
+        for writer in (_unused, slow, other):
+            writer.close()
+    assert inbox.reasons() == [TroubleReason.TOO_SLOW]
+
+
+async def test_one_client_does_not_take_all_places(
+    tmp_path: Path, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.drivers.http.intake.MOST_OF_ONE", 2)
+    entered, free = asyncio.Semaphore(0), asyncio.Event()
+
+    async def emit(reading: Reading) -> None:
+        entered.release()
+        await free.wait()
+        await inbox.emit(reading)
+
+    devices = [kiosk("a", "token-a"), kiosk("b", "token-b")]
+    async with (
+        serving(inbox, settings(tmp_path), *devices, emit=emit) as client,
+        asyncio.timeout(PATIENCE_S),
+        asyncio.TaskGroup() as group,
+    ):
+        tasks = [group.create_task(client.post(f"/in/kiosks/token-{n}", json=event())) for n in "ab"]
+        await entered.acquire()
+        await entered.acquire()
+        refused = await client.post("/in/kiosks/token-a", json=event(77))
+        assert refused.status_code == 503
+        free.set()
+        assert [(await task).status_code for task in tasks] == [200, 200]
+    assert inbox.reasons() == [TroubleReason.OVERLOADED]
+
+
+async def test_the_driver_stops_at_once_though_a_client_is_in_the_middle(
+    tmp_path: Path, inbox: Inbox
+) -> None:
+    async with serving(inbox, settings(tmp_path), kiosk()) as client:  # fails if it takes more than 5 s
+        where = urlsplit(str(client.base_url))
+        _reader, writer = await asyncio.open_connection(where.hostname, where.port)
+        writer.write(f"POST /in/kiosks/{TOKEN} HTTP/1.1\r\nHost: a\r\nContent-Length: 50\r\n\r\n".encode())
+        await writer.drain()
+        await client.get("/in/kiosks/x")
+    writer.close()
+
+
+async def test_a_source_without_its_secret_is_closed_alone(tmp_path: Path, inbox: Inbox) -> None:
+    config = settings(tmp_path)
+    closed = Source(auth="header", secret_file=tmp_path / "missing")
+    config = replace(config, sources={**config.sources, "closed": closed})
+    async with serving(inbox, config, kiosk()) as client:
+        assert (await client.post("/in/closed", json=PRESS)).status_code == 503
+        assert (await client.post(f"/in/kiosks/{TOKEN}", json=event())).status_code == 200
+    assert inbox.reasons("closed") == [TroubleReason.UNAUTHORIZED] * 2
+
+
+async def test_addresses_that_cannot_be(tmp_path: Path, inbox: Inbox) -> None:
+    bad = [
+        device("hikvision-face-terminal", "no-source", identity="x"),
+        device("hikvision-face-terminal", "no-token", source="kiosks", identity="x"),
+        device("hikvision-face-terminal", "no-identity", source="digest"),
+        device("hikvision-face-terminal", "odd", source="digest", identity="x", colour="red"),
+        device("webhook-sos", "encoding", source="basic", identity="x", payload="a", encoding="rot13"),
+        device("webhook-sos", "identity", source="basic", identity=["x"]),
+    ]
+    async with serving(inbox, settings(tmp_path), *bad, kiosk()) as client:
+        assert (await client.post(f"/in/kiosks/{TOKEN}", json=event())).status_code == 200
+    wrong = {report.source for report in inbox.troubles if report.reason is TroubleReason.BAD_ADDRESS}
+    assert wrong == {one.id for one in bad}
