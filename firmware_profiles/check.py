@@ -26,7 +26,7 @@ from firmware_profiles.layouts import (
 )
 from firmware_profiles.problems import Path, meant, shown
 from firmware_profiles.rules import EventWhen, ParameterLimit, SilenceWhen, StateWhen, ThresholdWhen
-from firmware_profiles.schema import Point, Profile
+from firmware_profiles.schema import Heartbeat, Point, Profile
 from firmware_profiles.values import Scalar
 from firmware_profiles.variants import covers, numbers
 
@@ -303,6 +303,7 @@ def _rhythm(profile: Profile) -> Iterator[Finding]:
         for name, mode in heartbeat.modes.items():
             if mode.silent_after <= mode.every:
                 yield ("heartbeat", "modes", name, "silent_after"), "must be longer than every"
+        yield from _modes(profile, heartbeat)
     if battery is not None and battery.point is not None:
         yield from _unknown(profile, ("battery", "point"), battery.point)
     if battery is not None and battery.kind in ("percent", "volts", "flag") and battery.point is None:
@@ -316,6 +317,25 @@ def _rhythm(profile: Profile) -> Iterator[Finding]:
             why = _not_a_value(point, value) if point is not None else None
             if why:
                 yield ("commissioning", "values", index), why
+
+
+def _modes(profile: Profile, heartbeat: Heartbeat) -> Iterator[Finding]:
+    """The state that tells the mode, and its values."""
+    if heartbeat.by is not None:
+        yield from _unknown(profile, ("heartbeat", "by"), heartbeat.by)
+    point = profile.points.get(heartbeat.by or "")
+    if point is not None and point.kind != "state":
+        yield ("heartbeat", "by"), f"a mode is told by a state, {heartbeat.by!r} is a {point.kind}"
+    for name, mode in heartbeat.modes.items():
+        path: Path = ("heartbeat", "modes", name)
+        if mode.when and heartbeat.by is None:
+            yield (*path, "when"), "needs the point that tells the mode: heartbeat.by"
+        if not mode.when and heartbeat.by is not None and name != heartbeat.default:
+            yield path, "is never told: it needs when"
+        for index, value in enumerate(mode.when if point is not None else ()):
+            why = _not_a_value(point, value) if point is not None else None
+            if why:
+                yield (*path, "when", index), why
 
 
 def _examples(profile: Profile) -> Iterator[Finding]:

@@ -234,10 +234,11 @@ class CodecLayout(Layout):
 
 class ByteField(Steps):
     """A value `at` a byte offset (in its frame, item or group). A `version` has a number in each byte (03 00
-    04 is 3.0.4), a `version_hex` has it as it is written (01 10 is 1.10)."""
+    04 is 3.0.4), a `version_hex` has it as it is written (01 10 is 1.10), `version_nibbles` one in each half
+    byte (15 is 1.5)."""
 
     at: Annotated[int, Field(ge=0)] = 0
-    type: Kind | Literal["text", "version", "version_hex"] = "u8"
+    type: Kind | Literal["text", "version", "version_hex", "version_nibbles"] = "u8"
     length: Annotated[int, Field(ge=1, le=64)] | None = None
     order: Order | None = None
 

@@ -71,11 +71,20 @@ class RateWhen(Model):
     within: Duration
 
 
+class SilenceMode(Model):
+    """While the point has one of these values, the device is silent after another time."""
+
+    values: Annotated[tuple[Scalar, ...], Field(strict=False, min_length=1)]
+    after: Duration
+
+
 class SilenceWhen(Model):
-    """Nothing was heard from the device for a time."""
+    """Nothing was heard from the device for a time, which may depend on the state `by`."""
 
     kind: Literal["silence"]
     after: Duration
+    by: str | None = None
+    modes: Annotated[tuple[SilenceMode, ...], Field(strict=False)] = ()
 
 
 When = Annotated[ThresholdWhen | StateWhen | EventWhen | RateWhen | SilenceWhen, Field(discriminator="kind")]
@@ -144,7 +153,11 @@ def _rate(when: RateWhen, _parameters: Mapping[str, float]) -> dict[str, Any]:
 
 
 def _silence(when: SilenceWhen, _parameters: Mapping[str, float]) -> dict[str, Any]:
-    return {"type": "silence", "after_ms": when.after}
+    plain: dict[str, Any] = {"type": "silence", "after_ms": when.after}
+    if when.by is None:
+        return plain
+    modes = [{"values": list(mode.values), "after_ms": mode.after} for mode in when.modes]
+    return {**plain, "by": when.by, "modes": modes}
 
 
 _CONDITIONS: dict[str, Any] = {

@@ -64,17 +64,21 @@ class Firmware(Model):
 
 
 class HeartbeatMode(Model):
-    """How often the device speaks in one sampling mode, and after what silence it counts as silent."""
+    """How often the device speaks in one sampling mode, and after what silence it counts as silent. The mode
+    is this one while the heartbeat's point has one of the values in `when`."""
 
     every: Duration
     silent_after: Duration
+    when: Annotated[tuple[Scalar, ...], Field(strict=False)] = ()
     name: Text | None = None
 
 
 class Heartbeat(Model):
-    """Sampling modes: a dry well speaks twice a day, a wet one every minute."""
+    """Sampling modes: a dry well speaks twice a day, a wet one every minute. `by` names the state that tells
+    the mode; without it, or before it is known, it is the default."""
 
     default: str
+    by: str | None = None
     modes: Annotated[dict[str, HeartbeatMode], Field(min_length=1)]
     source: str
 
@@ -222,6 +226,11 @@ class Profile(Model):
 
 def _silence_rule(heartbeat: Heartbeat) -> RuleTemplate:
     mode = heartbeat.modes[heartbeat.default]
+    other = tuple(
+        {"values": one.when, "after": duration_text(one.silent_after)}
+        for name, one in heartbeat.modes.items()
+        if one.when and name != heartbeat.default
+    )
     return RuleTemplate(
         key="silent",
         name=Text(zh="设备失联", en="Device silent"),
@@ -231,7 +240,14 @@ def _silence_rule(heartbeat: Heartbeat) -> RuleTemplate:
         ),
         severity="major",
         task="maintenance",
-        when=SilenceWhen.model_validate({"kind": "silence", "after": duration_text(mode.silent_after)}),
+        when=SilenceWhen.model_validate(
+            {
+                "kind": "silence",
+                "after": duration_text(mode.silent_after),
+                "by": heartbeat.by,
+                "modes": other if heartbeat.by else (),
+            }
+        ),
         source=heartbeat.source,
         derived=True,
     )

@@ -17,6 +17,7 @@ SIZES: Final = {
 WORDS: Final[Mapping[str, Callable[[bytes], str]]] = {
     "text": lambda data: data.split(b"\0", 1)[0].decode("utf-8", "replace"),
     "version": lambda data: ".".join(str(part) for part in data),
+    "version_nibbles": lambda data: ".".join(str(int(digit, 16)) for digit in data.hex()),
     "version_hex": lambda data: ".".join(f"{part:x}" for part in data),
 }
 """The types that are words, whose length the field says."""

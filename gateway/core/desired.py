@@ -170,7 +170,7 @@ def _check_rules(state: _Reading) -> None:
         if rule.position not in points:
             state.reasons.append(f"{place}: there is no device at this position")
             continue
-        point = getattr(rule.when, "point", None)
+        point = getattr(rule.when, "point", None) or getattr(rule.when, "by", None) or None
         if point is not None and point not in points[rule.position] and rule.position not in whole:
             known = ", ".join(sorted(points[rule.position]))
             state.reasons.append(f"{place}: its device has no point {point!r}, only {known}")
@@ -191,7 +191,7 @@ def _faults(when: Condition) -> Iterator[str]:
             yield "no values"
         case Rate() if when.change == 0 or when.within_ms <= 0:
             yield "change and within_ms must not be 0"
-        case Silence() if when.after_ms <= 0:
+        case Silence() if min(when.after_ms, *(mode.after_ms for mode in when.modes), when.after_ms) <= 0:
             yield "after_ms must be more than 0"
         case _:
             return

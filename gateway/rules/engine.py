@@ -53,6 +53,7 @@ from gateway.rules.memory import MAXIMUM_MARKS, Memory, RuleState, Saved, Seen
 from gateway.rules.model import Event, Rate, Rule, Silence, State, Threshold
 from gateway.rules.outcomes import OpenBreach, Outcome, plain, told
 from gateway.rules.seen import RuleKey, SeenMessages, identity_of
+from gateway.rules.silence import hear_mode, silent_after_ms
 from gateway.rules.timeline import News, Sample
 from gateway.rules.verdicts import rate_verdicts, state_verdict, threshold_verdict
 
@@ -69,6 +70,7 @@ class Engine:
         self._messages = SeenMessages()
         self._heard_ms: dict[RuleKey, int] = {}
         self._due: list[tuple[int, RuleKey]] = []
+        self._silence_due: dict[RuleKey, int] = {}
         self._changed: set[RuleKey] = set()
         self._devices: dict[str, str] = {}
         self._clocks = DeviceClocks()
@@ -121,6 +123,7 @@ class Engine:
         self._messages.keep_only(wanted.keys())
         self._index()
         self._due = []
+        self._silence_due = {}
         for key in wanted:
             self._plan(key)
         return outcomes
@@ -147,10 +150,10 @@ class Engine:
         """What has become true by the passing of time alone."""
         outcomes: list[Outcome] = []
         while self._due and self._due[0][0] <= now_ms:
-            _, key = heapq.heappop(self._due)
+            due_ms, key = heapq.heappop(self._due)
             rule = self._rules.get(key)
-            if rule is None:
-                continue
+            if rule is None or self._silence_due.get(key, due_ms) != due_ms:
+                continue  # gone, or planned anew since
             outcomes += self._elapse(key, rule, now_ms)
             self._plan(key)
         return outcomes
@@ -169,6 +172,7 @@ class Engine:
                 received_ms = run.start.received_ms + delta_ms
                 run.start = msgspec.structs.replace(run.start, received_ms=received_ms)
         self._due = []
+        self._silence_due = {}
         for key in self._rules:
             self._plan(key)
 
@@ -186,13 +190,12 @@ class Engine:
         return [self._saved(key) for key in sorted(self._rules)]
 
     def _judge(self, rule: Rule, reading: Reading, now_ms: int, *, believed: bool) -> list[Outcome]:
-        key = (rule.position, rule.id)
         if reading.quality is Quality.STALE:
             return []
         when = rule.when
-        memory = self._memories[key]
         if isinstance(when, Silence):
-            return self._hear(rule, memory, reading, now_ms)
+            at_ms = reading.time_ms if believed else reading.received_ms
+            return self._hear(rule, when, reading, at_ms, now_ms)
         value = reading.points.get(when.point)
         if value is None or when.point in reading.status:
             return []
@@ -243,10 +246,16 @@ class Engine:
         self._changed.add(key)
         return told(rule, News(self._new_breach(), sample, None))
 
-    def _hear(self, rule: Rule, memory: Memory, reading: Reading, now_ms: int) -> list[Outcome]:
+    def _hear(self, rule: Rule, when: Silence, reading: Reading, at_ms: int, now_ms: int) -> list[Outcome]:
         key = (rule.position, rule.id)
+        memory = self._memories[key]
         self._heard_ms[key] = now_ms
         memory.device = reading.device
+        if hear_mode(when, memory, reading, at_ms):
+            self._changed.add(key)
+            # What is planned for earlier plans the rest, so that nothing piles up.
+            if now_ms + silent_after_ms(when, memory) < self._silence_due.get(key, now_ms):
+                self._plan(key)
         if memory.silent is None:
             return []
         breach, memory.silent = memory.silent, None
@@ -264,7 +273,7 @@ class Engine:
             if news:
                 self._changed.add(key)
             return [outcome for one in news for outcome in told(rule, one)]
-        due_ms = self._heard_ms[key] + when.after_ms
+        due_ms = self._heard_ms[key] + silent_after_ms(when, memory)
         if memory.silent is not None or now_ms < due_ms:
             return []
         memory.silent = self._new_breach()
@@ -278,7 +287,9 @@ class Engine:
         memory = self._memories[key]
         due_ms: int | None = None
         if isinstance(when, Silence):
-            due_ms = None if memory.silent is not None else self._heard_ms[key] + when.after_ms
+            if memory.silent is None:
+                due_ms = self._heard_ms[key] + silent_after_ms(when, memory)
+                self._silence_due[key] = due_ms
         elif not isinstance(when, Event):
             due_ms = memory.timeline.due_ms(_for_ms(when))
         if due_ms is not None:

@@ -4,7 +4,7 @@ from typing import Final
 
 import msgspec
 
-from gateway.rules.model import Rule
+from gateway.rules.model import Rule, Scalar
 from gateway.rules.timeline import Timeline
 
 MAXIMUM_MARKS: Final = 256
@@ -23,7 +23,7 @@ class Memory(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     `timeline` for threshold, state and rate; `marks` (value as JSON, time) for event, oldest first;
     `samples` (time, value) for rate, by time; `silent` is the breach of an open silence, `device` the one
-    last heard.
+    last heard, `mode` the state that tells its rhythm, with the time at which it was told.
     """
 
     timeline: Timeline = msgspec.field(default_factory=Timeline)
@@ -31,6 +31,7 @@ class Memory(msgspec.Struct, kw_only=True, omit_defaults=True):
     samples: list[tuple[int, float]] = []
     silent: str | None = None
     device: str = ""
+    mode: tuple[int, Scalar] | None = None
 
 
 class RuleState(msgspec.Struct, frozen=True, kw_only=True):

@@ -68,10 +68,27 @@ class Rate(msgspec.Struct, frozen=True, kw_only=True, tag="rate", forbid_unknown
     within_ms: int
 
 
-class Silence(msgspec.Struct, frozen=True, kw_only=True, tag="silence", forbid_unknown_fields=True):
-    """Nothing was heard from the position's device for `after_ms`."""
+class SilenceMode(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """While the state has one of `values`, the device is silent after `after_ms`."""
+
+    values: tuple[Scalar, ...]
+    after_ms: int
+
+
+class Silence(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    tag="silence",
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+):
+    """Nothing was heard from the position's device for `after_ms`; while the state `by` has one of the values
+    of a mode, for that mode's time (a dry well speaks twice a day, a wet one every minute)."""
 
     after_ms: int
+    by: str = ""
+    modes: tuple[SilenceMode, ...] = ()
 
 
 Condition = Threshold | State | Event | Rate | Silence

@@ -1,10 +1,13 @@
 """How fresh a device's data are, judged by its profile's own rhythm. Pure."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
 from firmware_profiles import Profile
+from firmware_profiles.values import Scalar
+from server.timeseries.store import LatestValue
 
 _EVERY: Final = timedelta(hours=1)
 _SILENT: Final = timedelta(hours=25)
@@ -26,19 +29,33 @@ class Freshness(StrEnum):
     NEVER = "never"
 
 
-def rhythm(profile: Profile | None) -> tuple[timedelta, timedelta]:
-    """How often the device speaks, and after what it counts as silent."""
+def rhythm(profile: Profile | None, state: Scalar | None = None) -> tuple[timedelta, timedelta]:
+    """How often the device speaks, and after what it counts as silent, while the point that tells its
+    sampling mode has this value."""
     if profile is None or profile.heartbeat is None:
         return _EVERY, _SILENT
-    mode = profile.heartbeat.modes[profile.heartbeat.default]
+    heartbeat = profile.heartbeat
+    others = (one for name, one in heartbeat.modes.items() if name != heartbeat.default)
+    told = next((one for one in others if state is not None and state in one.when), None)
+    mode = told or heartbeat.modes[heartbeat.default]
     return timedelta(milliseconds=mode.every), timedelta(milliseconds=mode.silent_after)
 
 
-def freshness(profile: Profile | None, last_at: datetime | None, *, now: datetime) -> Freshness:
-    """How fresh data of `last_at` are now."""
+def telling(profile: Profile | None, values: Iterable[LatestValue]) -> Scalar | None:
+    """What the newest values say of the sampling mode; None where nothing does."""
+    if profile is None or profile.heartbeat is None or profile.heartbeat.by is None:
+        return None
+    by = profile.heartbeat.by
+    return next((value.value for value in values if value.field == by and not value.is_status), None)
+
+
+def freshness(
+    profile: Profile | None, last_at: datetime | None, *, now: datetime, state: Scalar | None = None
+) -> Freshness:
+    """How fresh data of `last_at` are now; `state` as in `rhythm`."""
     if last_at is None:
         return Freshness.NEVER
-    every, silent_after = rhythm(profile)
+    every, silent_after = rhythm(profile, state)
     age = now - last_at
     if age > max(silent_after, SILENT_FLOOR):
         return Freshness.SILENT

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from firmware_profiles import Catalogue, FirmwareFit, Point, Profile
 from server.db.models import Area, Attachment, Device, Gateway, Position, Resident, Task, Well
 from server.devices import repository
-from server.devices.freshness import Freshness, freshness
+from server.devices.freshness import Freshness, freshness, telling
 from server.errors import NotFoundError
 from server.tasks.views import MASK
 from server.timeseries.store import LatestValue
@@ -158,7 +158,7 @@ def _views(
                 gateway_online=gateway.online,
                 values=tuple(_value(value, profile) for value in values),
                 last_at=last_at,
-                freshness=freshness(profile, last_at, now=now),
+                freshness=freshness(profile, last_at, now=now, state=telling(profile, values)),
                 battery=_battery(profile, values),
                 task_id=task.id if task else None,
             )

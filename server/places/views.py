@@ -15,7 +15,7 @@ from firmware_profiles import Catalogue
 from gateway.rules.model import TaskKind
 from server.db.models import Area, Device, Gateway, Position, Resident, Task, Well
 from server.devices import repository as devices
-from server.devices.freshness import Freshness, freshness
+from server.devices.freshness import Freshness, freshness, telling
 from server.devices.views import Latest, open_tasks, subjects_of, worst_task
 from server.tasks.states import TaskState
 from server.tasks.views import MASK
@@ -134,8 +134,10 @@ def _concerns(viewer: Viewer, kind: Kind) -> bool:
 def _is_silent(
     device: Device, position: Position, catalogue: Catalogue, latest: Latest, now: datetime
 ) -> bool:
-    last_at = max((value.time for value in latest.get(position.id, ())), default=None)
-    state = freshness(catalogue.get(device.profile), last_at, now=now)
+    values = latest.get(position.id, ())
+    last_at = max((value.time for value in values), default=None)
+    profile = catalogue.get(device.profile)
+    state = freshness(profile, last_at, now=now, state=telling(profile, values))
     return state in (Freshness.SILENT, Freshness.NEVER)
 
 

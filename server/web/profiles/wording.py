@@ -1,6 +1,7 @@
 """Parts of a profile as short texts that read the same in both languages. Pure."""
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from firmware_profiles import FieldStep, MessagePayload, Payload, Point, Profile, RuleTemplate
@@ -14,7 +15,7 @@ from firmware_profiles.rules import (
     ThresholdWhen,
 )
 from firmware_profiles.schema import ExampleInput, Firmware
-from firmware_profiles.values import duration_text
+from firmware_profiles.values import Scalar, duration_text
 from server.web.formats import number, unit
 
 
@@ -22,7 +23,8 @@ def condition(profile: Profile, rule: RuleTemplate) -> str:
     """When the rule is true: `water_level > 2500 mm, 1m; clear 2300 mm`."""
     when = rule.when
     if isinstance(when, SilenceWhen):
-        return f"∅ {duration_text(when.after)}"
+        modes = (f"{when.by} = {_listed(mode.values)}: {duration_text(mode.after)}" for mode in when.modes)
+        return "; ".join((f"∅ {duration_text(when.after)}", *modes))
     if isinstance(when, RateWhen):
         change = f"{number(when.change)} {_unit(profile, when.point)}".rstrip()
         return f"Δ {when.point} ≥ {change} / {duration_text(when.within)}"
@@ -53,7 +55,11 @@ def _unit(profile: Profile, point: str) -> str:
 
 
 def _values(when: StateWhen | EventWhen) -> str:
-    return " | ".join(str(value).lower() if isinstance(value, bool) else str(value) for value in when.values)
+    return _listed(when.values)
+
+
+def _listed(values: Iterable[Scalar]) -> str:
+    return " | ".join(str(value).lower() if isinstance(value, bool) else str(value) for value in values)
 
 
 def firmware(range_: Firmware) -> str:

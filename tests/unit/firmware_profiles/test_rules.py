@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
-from firmware_profiles import Profile, RuleTemplate, load_catalogue
+from firmware_profiles import Profile, ProfileErrors, RuleTemplate, load_catalogue
 from firmware_profiles.values import duration_text
-from gateway.rules.model import Condition, Severity, TaskKind
+from gateway.rules.model import Condition, Severity, Silence, SilenceMode, TaskKind
 from tests.unit.firmware_profiles.making import made, measure, state
 
 CATALOGUE = load_catalogue()
@@ -141,3 +141,27 @@ def test_a_written_rule_wins_over_a_derived_one() -> None:
 )
 def test_durations_are_written_in_the_largest_whole_unit(milliseconds: int, text: str) -> None:
     assert duration_text(milliseconds) == text
+
+
+def test_a_heartbeat_by_mode_gives_a_silence_by_mode() -> None:
+    part = {
+        "default": "dry",
+        "by": "leak",
+        "modes": {
+            "dry": {"every": "12h", "silent_after": "25h"},
+            "wet": {"every": "1m", "silent_after": "5m", "when": [True]},
+        },
+        "source": "s",
+    }
+    fields = {"kind": "json", "fields": {"leak": {"path": "leak"}}}
+    profile = made(fields, {"leak": state("true", "false")}, heartbeat=part)
+    (silent,) = profile.rule_templates()
+    condition = msgspec.convert(silent.condition(), Condition)
+    assert condition == Silence(
+        after_ms=90_000_000, by="leak", modes=(SilenceMode(values=(True,), after_ms=300_000),)
+    )
+    wrong = {**part, "by": "wet", "modes": {**part["modes"], "never": {"every": "1m", "silent_after": "5m"}}}
+    with pytest.raises(ProfileErrors) as caught:
+        made(fields, {"leak": state("true", "false")}, heartbeat=wrong)
+    assert "heartbeat.by: is no point of this profile, got 'wet'" in str(caught.value)
+    assert "heartbeat.modes.never: is never told: it needs when" in str(caught.value)

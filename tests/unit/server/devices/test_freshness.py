@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from firmware_profiles import load_catalogue
-from server.devices.freshness import SILENT_FLOOR, STALE_FLOOR, Freshness, freshness, rhythm
+from server.devices.freshness import SILENT_FLOOR, STALE_FLOOR, Freshness, freshness, rhythm, telling
+from server.timeseries.store import LatestValue
 
 NOW = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 CATALOGUE = load_catalogue()
@@ -63,3 +64,15 @@ def test_without_a_rhythm_or_without_data() -> None:
 
 def test_a_clock_that_runs_ahead_is_fresh() -> None:
     assert _after(EACH_SECOND.id, -30) is Freshness.FRESH
+
+
+def test_a_wet_well_is_late_sooner_than_a_dry_one() -> None:
+    profile = CATALOGUE["mclimate-flood-sensor"]
+    assert profile.heartbeat is not None
+    last_at = NOW - timedelta(minutes=30)
+    assert freshness(profile, last_at, now=NOW) == "fresh"
+    assert freshness(profile, last_at, now=NOW, state=0.0) == "fresh"
+    assert freshness(profile, last_at, now=NOW, state=1.0) == "silent"
+    wet = LatestValue("leak", last_at, 1.0, is_status=False)
+    assert telling(profile, [wet]) == 1.0
+    assert telling(profile, [LatestValue("leak", last_at, "error", is_status=True)]) is None
