@@ -1,15 +1,17 @@
 """The edge's drivers as this gateway runs them."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 from edge.driver import Clock, Driver, Emit, ReportTrouble
+from edge.drivers.http import HttpDriver, HttpSettings, Source
 from edge.drivers.modbus import ModbusDriver
 from edge.drivers.mqtt import MqttDriver, MqttSettings
 from edge.drivers.mqtt.broker import Broker as DeviceBroker
 from edge.drivers.mqtt.discovery import ReportFound, Sources
 from edge.supervisor import DriverCounters
 from gateway import wire
-from gateway.settings import Broker, GatewaySettings
+from gateway.settings import Broker, GatewaySettings, HttpListener
 
 BuildDriver = Callable[[Emit, ReportTrouble], Driver]
 
@@ -24,11 +26,13 @@ def driver_builders(settings: GatewaySettings, clock: Clock, found: ReportFound)
         discover=settings.discover,
         sources=Sources(zigbee2mqtt=settings.zigbee2mqtt, home_assistant=settings.home_assistant),
     )
+    http = None if settings.http is None else _http(settings.http, settings.data / "pushed")
     return {
         "mqtt": lambda emit, trouble: MqttDriver(
             (), emit=emit, trouble=trouble, settings=mqtt, clock=clock, found=found
         ),
         "modbus": lambda emit, trouble: ModbusDriver((), emit=emit, trouble=trouble, clock=clock),
+        "http": lambda emit, trouble: HttpDriver((), emit=emit, trouble=trouble, settings=http, clock=clock),
     }
 
 
@@ -55,4 +59,18 @@ def _device_broker(broker: Broker) -> DeviceBroker:
         certificate_file=None if tls is None else tls.certificate,
         key_file=None if tls is None else tls.key,
         version=broker.version,
+    )
+
+
+def _http(listener: HttpListener, seen_file: Path) -> HttpSettings:
+    tls = listener.tls
+    return HttpSettings(
+        host=listener.host,
+        port=listener.port,
+        certificate=None if tls is None else tls.certificate,
+        key=None if tls is None else tls.key,
+        sources={name: Source(**dict(source)) for name, source in listener.sources.items()},
+        seen_file=seen_file,
+        most_body_bytes=listener.most_body_mb * 1_048_576,
+        body_s=listener.body_s,
     )

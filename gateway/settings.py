@@ -4,10 +4,13 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from edge.core.http_auth import Auth
+from edge.core.pushes import Kind
 
 PREFIX: Final = "SUNWELL_GATEWAY_"
 FILE_VARIABLE: Final = f"{PREFIX}FILE"
@@ -45,12 +48,51 @@ class Broker(_Part):
         return self.password_file.read_text(encoding="utf-8").strip()
 
 
+class ServerFiles(_Part):
+    """Certificate (with its chain) and key of a server, as paths."""
+
+    certificate: Path
+    key: Path
+
+
+class HttpSource(_Part):
+    """Who may push and how it proves itself; see docs/http.md. The secret stands in a file of its own."""
+
+    kind: Kind = "webhook"
+    auth: Auth = "device"
+    user: str = ""
+    secret_file: Path | None = None
+    header: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")] = "Authorization"
+
+    @model_validator(mode="after")
+    def _can_prove(self) -> Self:
+        if self.auth != "device" and self.secret_file is None:
+            raise ValueError(f"auth {self.auth} needs a secret_file")
+        if self.auth in ("basic", "digest") and not self.user:
+            raise ValueError(f"auth {self.auth} needs a user")
+        return self
+
+
+class HttpListener(_Part):
+    """Where terminals and platforms push to. `sources` are by the name that follows `/in/` in their URLs."""
+
+    host: str = "0.0.0.0"  # noqa: S104 - terminals come from the local network; each has to prove itself
+    port: int = Field(default=8480, ge=0, le=65535)
+    tls: ServerFiles | None = None
+    sources: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")], HttpSource] = Field(
+        default_factory=dict
+    )
+    most_body_mb: int = Field(default=8, ge=1, le=64)
+    body_s: float = Field(default=30, gt=0, le=300)
+
+
 class GatewaySettings(BaseSettings):
     """Everything a gateway is told at its start; the rest comes with the desired state.
 
     `name` is the gateway's own name in all topics, `data` the folder of its lanes, `uplink` the server's
     broker, `devices` the broker at which MQTT sensors speak. `zigbee2mqtt` and `home_assistant` are base
-    topics at which devices are found. Quotas are in megabytes.
+    topics at which devices are found. `http` lets devices and platforms push; without it nothing listens.
+    Quotas are in megabytes.
     """
 
     model_config = SettingsConfigDict(
@@ -64,6 +106,7 @@ class GatewaySettings(BaseSettings):
     discover: tuple[str, ...] = ()
     zigbee2mqtt: tuple[str, ...] = ()
     home_assistant: tuple[str, ...] = ()
+    http: HttpListener | None = None
     alarm_quota_mb: int = Field(default=64, ge=1)
     data_quota_mb: int = Field(default=256, ge=1)
 

@@ -1,5 +1,6 @@
 """What people write about devices, checked."""
 
+import hashlib
 from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import (
@@ -22,7 +23,8 @@ class DeviceIn(BaseModel):
     """A device and the position where it is now. `address` is its driver's: {"topic": …} for MQTT (with the
     "ieee_address" of a Zigbee device its gateway follows a change of name by itself),
     {"host": …, "port": 502, "unit": 1} for Modbus TCP, {"serial": "/dev/ttyUSB0", "baud": 9600, "unit": 1}
-    for RTU. `parameters` are what its profile asks for."""
+    for RTU, {"source": …, "identity": …} or {"source": …, "token": …} for HTTP. `parameters` are what its
+    profile asks for."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
 
@@ -112,5 +114,42 @@ def _of_a_host(value: _V | None, info: ValidationInfo) -> _V | None:
     return value
 
 
-ADDRESSES: dict[str, type[BaseModel]] = {"mqtt": _MqttAddress, "modbus": _ModbusAddress}
+class _HttpAddress(BaseModel):
+    """A device that pushes through one of its gateway's sources: by the name that its sender gives it, or by
+    a token of its own, of which only the digest is kept. `field`, `payload` and `encoding` are for platforms
+    whose customer decides where these stand."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    source: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
+    token: Annotated[
+        str | None,
+        Field(min_length=16, max_length=128, pattern=r"^[A-Za-z0-9_.~-]+$", exclude=True),
+    ] = None
+    token_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = Field(None, validate_default=True)
+    identity: Annotated[str, Field(min_length=1, max_length=128)] | None = Field(None, validate_default=True)
+    field: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    payload: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    encoding: Literal["json", "text", "base64", "hex"] | None = None
+
+    @field_validator("token_sha256")
+    @classmethod
+    def _digest(cls, digest: str | None, info: ValidationInfo) -> str | None:
+        token = info.data.get("token")
+        return digest if token is None else hashlib.sha256(token.encode()).hexdigest()
+
+    @field_validator("identity")
+    @classmethod
+    def _known_by_something(cls, identity: str | None, info: ValidationInfo) -> str | None:
+        digest = info.data.get("token_sha256")
+        if identity is None and digest is None and {"token", "token_sha256"} <= info.data.keys():
+            raise ValueError("what the sender calls the device is needed (a name, MAC or IMEI), or a token")
+        return identity
+
+
+ADDRESSES: dict[str, type[BaseModel]] = {
+    "mqtt": _MqttAddress,
+    "modbus": _ModbusAddress,
+    "http": _HttpAddress,
+}
 """The form of a device's address, by driver."""

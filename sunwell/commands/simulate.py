@@ -15,7 +15,7 @@ from firmware_profiles.yaml12 import parse
 from sunwell import logs
 from sunwell.commands.profile import find_profile
 from sunwell.running import until_stopped
-from sunwell.simulate.playing import Where, first_image, played
+from sunwell.simulate.playing import Where, check_playable, played
 from sunwell.simulate.registering import RegistrationError, register
 from sunwell.simulate.registry import Registry
 from sunwell.simulate.scenario import Scenario, ScenarioError, moves_of_examples, moves_of_scenario
@@ -50,14 +50,15 @@ def simulate(
     ] = None,
     name: Annotated[str, typer.Option(help="… with this name")] = "",
     topic: Annotated[str, typer.Option(help="… on this topic, not the usual one of its transport")] = "",
+    url: Annotated[str, typer.Option(help="… pushing to this URL of a gateway, for what speaks HTTP")] = "",
 ) -> None:
     """Run a street of simulated homes, wells and kiosks, or one device of any profile. They speak their
     makers' own protocols."""
     logs.set_up()
     if (server is None) != (token_file is None):
         raise typer.BadParameter("--server and --token-file go together")
-    if profile is None and (scenario or name or topic):
-        raise typer.BadParameter("--scenario, --name and --topic go with --profile")
+    if profile is None and (scenario or name or topic or url):
+        raise typer.BadParameter("--scenario, --name, --topic and --url go with --profile")
     password = password_file.read_text(encoding="utf-8").strip() if password_file else None
     if profile is not None:
         where = Where(
@@ -69,6 +70,7 @@ def simulate(
             modbus_port=modbus_port,
             name=name,
             topic=topic,
+            url=url,
         )
         _play(profile, scenario, where, interval)
         return
@@ -109,8 +111,7 @@ def _play(profile_id: str, scenario: Path | None, where: Where, interval_s: floa
             file = scenario.as_posix()
             given = validated(Scenario, parse(scenario.read_text(encoding="utf-8"), file), file)
             moves, repeat = moves_of_scenario(profile, given), given.repeat
-        if profile.transport == "modbus":
-            first_image(moves)
+        check_playable(profile, moves, where)
     except (OSError, UnicodeDecodeError, ProfileErrors, ScenarioError) as error:
         typer.echo(str(error))
         raise typer.Exit(1) from error

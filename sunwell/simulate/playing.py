@@ -1,12 +1,15 @@
 """One simulated device of any profile, over its real protocol."""
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from itertools import cycle
 from typing import Final
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -14,10 +17,13 @@ from firmware_profiles import MessagePayload, Profile, RegisterPayload
 from sunwell.simulate.devices.lorawan import LorawanDevice
 from sunwell.simulate.modbus_host import ModbusHost, SimulatedUnit
 from sunwell.simulate.publisher import Publisher
+from sunwell.simulate.pushing import Pusher, PushRefusedError, as_event
 from sunwell.simulate.scenario import Move, ScenarioError
 
 log = structlog.get_logger(__name__)
 DEV_EUI: Final = "5afe000000000001"
+HIKVISION: Final = "Hikvision"
+CHINA: Final = timezone(timedelta(hours=8))
 LEAST_S: Final = 0.01
 """Between two things said, so that a scenario without times is no busy loop."""
 
@@ -26,7 +32,8 @@ Clock = Callable[[], int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Where:
-    """The broker, or the address to listen at for Modbus; and what the device is called there."""
+    """The broker, the address to listen at for Modbus, or the URL to push to; and what the device is called
+    there."""
 
     host: str = "127.0.0.1"
     port: int = 1883
@@ -35,6 +42,7 @@ class Where:
     modbus_host: str = "127.0.0.1"
     modbus_port: int = 0
     modbus_unit: int = 1
+    url: str = ""
     name: str = ""
     topic: str = ""
 
@@ -43,13 +51,21 @@ def _now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+def check_playable(profile: Profile, moves: Sequence[Move], where: Where) -> None:
+    """Raises ScenarioError where the profile can't be played there."""
+    if profile.transport == "modbus":
+        first_image(moves)
+    if profile.transport == "http" and not where.url.startswith(("http://", "https://")):
+        raise ScenarioError(f"{profile.id} pushes: give the gateway's --url, http://…/in/SOURCE/…")
+
+
 @asynccontextmanager
 async def played(
     profile: Profile, moves: Sequence[Move], where: Where, *, repeat: bool, clock: Clock = _now_ms
 ) -> AsyncIterator[str]:
     """The device while it plays; gives the words that say where. Raises ScenarioError for registers that
     can't be simulated."""
-    make = _registers if profile.transport == "modbus" else _messages
+    make = {"modbus": _registers, "http": _pushes}.get(profile.transport, _messages)
     async with make(profile, moves, where, repeat=repeat, clock=clock) as words:
         yield words
 
@@ -86,6 +102,35 @@ async def _messages(
             publisher.stop()  # its task may swallow the cancellation
             for task in tasks:
                 task.cancel()
+
+
+@asynccontextmanager
+async def _pushes(
+    profile: Profile, moves: Sequence[Move], where: Where, *, repeat: bool, clock: Clock
+) -> AsyncIterator[str]:
+    pusher = Pusher(where.url, where.username, where.password)
+
+    async def play() -> None:
+        for serial, move in enumerate(cycle(moves) if repeat else moves, clock() // 1_000):
+            await asyncio.sleep(max(move.after_s, LEAST_S))
+            assert isinstance(move.payload, MessagePayload)
+            body, kind = move.payload.body, "application/json"
+            if profile.vendor == HIKVISION:
+                moment = datetime.fromtimestamp(clock() / 1_000, CHINA)
+                body, kind = as_event(body, serial, moment.isoformat(timespec="seconds"))
+            elif where.name and body.startswith(b"{"):
+                body = json.dumps({**json.loads(body), "device": where.name}).encode()
+            try:
+                await pusher.push(body, kind)
+            except PushRefusedError as error:
+                log.warning("refused", device=where.name or profile.id, what=move.name, why=str(error)[:300])
+            else:
+                log.info("said", device=where.name or profile.id, what=move.name)
+
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(play())
+        yield f"{profile.id} pushes to {urlsplit(where.url).netloc}"
+        task.cancel()
 
 
 @asynccontextmanager

@@ -14,7 +14,9 @@ from firmware_profiles import MessagePayload, decode, load_catalogue
 from sunwell.commands.simulate import simulate
 from sunwell.simulate.playing import Where, played
 from sunwell.simulate.scenario import moves_of_examples
-from tests.contract.edge_inbox import PATIENCE_S
+from tests.contract.edge_http import NOW_MS, SECRET, serving
+from tests.contract.edge_http import settings as http_settings
+from tests.contract.edge_inbox import PATIENCE_S, Inbox, device
 from tests.parts.mosquitto import Mosquitto
 
 CATALOGUE = load_catalogue()
@@ -70,6 +72,35 @@ async def test_registers_are_served_and_move_on() -> None:
             client.close()
 
 
+async def test_a_terminal_pushes_over_http(tmp_path: Path) -> None:
+    inbox = Inbox()
+    profile = CATALOGUE["hikvision-face-terminal"]
+    moves = [move for move in moves_of_examples(profile, 0) if "warm thing" not in move.name]
+    terminal = device("hikvision-face-terminal", "kiosk", source="digest", identity="44:19:B6:00:00:01")
+    async with serving(inbox, http_settings(tmp_path), terminal) as client:
+        where = Where(url=f"{client.base_url}/in/digest/44:19:b6:00:00:01", username="hik", password=SECRET)
+        async with (
+            asyncio.timeout(PATIENCE_S),
+            played(profile, moves, where, repeat=False, clock=lambda: NOW_MS) as words,
+        ):
+            assert "pushes to 127.0.0.1:" in words
+            await inbox.until(lambda: len(inbox.readings) == len(moves))
+    assert inbox.said("fever") == [False, True, True]
+    assert not inbox.troubles
+
+
+async def test_a_platform_s_device_pushes_under_its_name(tmp_path: Path) -> None:
+    inbox = Inbox()
+    profile = CATALOGUE["webhook-sos"]
+    moves = moves_of_examples(profile, 0)
+    button = device("webhook-sos", "button", source="basic", identity="sim-1")
+    async with serving(inbox, http_settings(tmp_path), button) as client:
+        where = Where(url=f"{client.base_url}/in/basic", username="nb", password=SECRET, name="sim-1")
+        async with asyncio.timeout(PATIENCE_S), played(profile, moves, where, repeat=False):
+            await inbox.until(lambda: len(inbox.readings) == len(moves))
+    assert inbox.said("sos") == [True, True]
+
+
 def test_the_command_says_what_it_cannot_play(tmp_path: Path) -> None:
     app = typer.Typer()
     app.command()(simulate)
@@ -82,5 +113,8 @@ def test_the_command_says_what_it_cannot_play(tmp_path: Path) -> None:
     unknown = runner.invoke(app, ["--profile", "owon-fds31"])
     assert unknown.exit_code == 2
     assert "did you mean 'owon-fds315'?" in unknown.output
+    nowhere = runner.invoke(app, ["--profile", "webhook-sos"])
+    assert nowhere.exit_code == 1
+    assert "--url" in nowhere.output
     alone = runner.invoke(app, ["--scenario", str(scenario)])
     assert alone.exit_code == 2

@@ -10,7 +10,11 @@ from firmware_profiles import Profile
 from server.devices.schemas import DeviceIn
 from server.places.schemas import PositionIn
 
-ADDRESS_FIELDS: Final[dict[str, tuple[str, ...]]] = {"mqtt": ("topic",), "modbus": ("host", "port", "unit")}
+ADDRESS_FIELDS: Final[dict[str, tuple[str, ...]]] = {
+    "mqtt": ("topic",),
+    "modbus": ("host", "port", "unit"),
+    "http": ("source", "identity", "token", "field"),
+}
 _WHOLE: Final = frozenset({"port", "unit"})
 M = TypeVar("M", bound=BaseModel)
 

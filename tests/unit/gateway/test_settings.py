@@ -48,3 +48,30 @@ def test_a_password_stands_in_a_file(tmp_path: Path) -> None:
     found = GatewaySettings.model_validate({"uplink": {"password_file": tmp_path / "secret"}})
     assert found.uplink.password() == "s3cret"
     assert "s3cret" not in repr(found)
+
+
+def test_sources_of_http_can_stand_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUNWELL_GATEWAY_HTTP__PORT", "8481")
+    monkeypatch.setenv(
+        "SUNWELL_GATEWAY_HTTP__SOURCES",
+        '{"kiosks": {"kind": "hikvision"}, "aep": {"kind": "ctwing", "auth": "path", "secret_file": "/s"}}',
+    )
+    found = GatewaySettings.read().http
+    assert found is not None
+    assert (found.port, found.sources["kiosks"].auth, found.sources["aep"].kind) == (8481, "device", "ctwing")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'auth = "header"',
+        'auth = "basic"\nsecret_file = "/s"',
+        'kind = "alibaba"',
+        'auth = "none"',
+        'header = "X Y"',
+    ],
+)
+def test_a_source_that_could_not_prove_itself_is_refused(tmp_path: Path, source: str) -> None:
+    (tmp_path / "gateway.toml").write_text(f"[http.sources.one]\n{source}\n")
+    with pytest.raises(ValidationError):
+        GatewaySettings.read(tmp_path / "gateway.toml")
