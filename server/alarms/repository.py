@@ -13,7 +13,10 @@ from server.db.models.alarms import OPEN_ALARM
 from server.db.upsert import upsert
 
 _KNOWN = select(
-    Position,
+    Position.id,
+    Position.area_id,
+    Position.resident_id,
+    Position.well_id,
     exists()
     .where(
         Occurrence.gateway_id == bindparam("gateway_id"),
@@ -42,11 +45,21 @@ def is_recorded(session: Session, *, gateway_id: str, epoch: str, seq: int) -> b
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where a position is, and whose."""
+
+    id: str
+    area_id: str
+    resident_id: str | None
+    well_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Known:
     """What the record knows of a message: its position, if there is such a one; whether the message is in
     the record already; whether the position is or was read through its gateway."""
 
-    position: Position | None
+    position: Place | None
     recorded: bool
     reached: bool
 
@@ -54,14 +67,16 @@ class Known:
 def known(session: Session, *, gateway_id: str, epoch: str, seq: int, position_id: str) -> Known:
     """All that has to be looked up before a message is recorded, in one statement."""
     asked = {"gateway_id": gateway_id, "epoch": epoch, "seq": seq, "position_id": position_id}
-    row = session.execute(_KNOWN, asked).one_or_none()
+    row = session.connection().execute(_KNOWN, asked).one_or_none()
     if row is not None:
-        return Known(*row)
+        place = Place(row.id, row.area_id, row.resident_id, row.well_id)
+        return Known(place, row.recorded, row.reached)
     return Known(None, is_recorded(session, gateway_id=gateway_id, epoch=epoch, seq=seq), reached=False)
 
 
-def open_or_join(session: Session, values: dict[str, Any]) -> tuple[Alarm, bool]:
-    """The one open alarm of (source, rule), and whether this call opened it. The unique index decides."""
+def open_or_join(session: Session, values: dict[str, Any]) -> tuple[int, bool]:
+    """The number of the one open alarm of (source, rule), and whether this call opened it. The unique index
+    decides."""
     alarm = upsert(
         session,
         Alarm,
@@ -70,8 +85,9 @@ def open_or_join(session: Session, values: dict[str, Any]) -> tuple[Alarm, bool]
         where=OPEN_ALARM,
         take=("last_at", "breach", "task_id"),
         count=("occurrences",),
+        back=("id", "occurrences"),
     )
-    return alarm, alarm.occurrences == 1
+    return alarm.id, alarm.occurrences == 1
 
 
 def open_alarm(session: Session, *, source_kind: str, source_id: str, rule: str) -> Alarm | None:

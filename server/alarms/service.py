@@ -7,6 +7,7 @@ occurrence: the same order as when a task is closed, so that two transactions ne
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -14,7 +15,8 @@ from gateway.rules.model import TaskKind
 from gateway.wire import AlarmMessage
 from server.alarms import repository
 from server.clock import from_ms
-from server.db.models import Alarm, Occurrence, Position, Task
+from server.db.append import append
+from server.db.models import Alarm, Occurrence
 from server.errors import InvalidError
 from server.tasks import intake
 
@@ -69,24 +71,24 @@ def record(session: Session, *, gateway_id: str, message: AlarmMessage, now: dat
         return Recorded.DUPLICATE
     position = _position(known, gateway_id=gateway_id, message=message)
     device_at, trusted = _plausible(message, now=now)
-    occurrence = Occurrence(
-        gateway_id=gateway_id,
-        epoch=message.epoch,
-        seq=message.seq,
-        event=message.event,
-        breach=message.breach,
-        position_id=message.position,
-        device_id=message.device,
-        rule=message.rule,
-        value={"point": message.point, "value": message.value, "ends": message.ends},
-        device_at=device_at,
-        gateway_at=from_ms(message.gateway_ms),
-        server_at=now,
-        clock_trusted=trusted,
-        late=now - device_at > LATE,
-    )
+    occurrence = {
+        "gateway_id": gateway_id,
+        "epoch": message.epoch,
+        "seq": message.seq,
+        "event": message.event,
+        "breach": message.breach,
+        "position_id": message.position,
+        "device_id": message.device,
+        "rule": message.rule,
+        "value": {"point": message.point, "value": message.value, "ends": message.ends},
+        "device_at": device_at,
+        "gateway_at": from_ms(message.gateway_ms),
+        "server_at": now,
+        "clock_trusted": trusted,
+        "late": now - device_at > LATE,
+    }
     if message.event == "cleared":
-        return _record_end(session, occurrence, now=now)
+        return _record_end(session, message, occurrence, now=now)
     subject_kind, subject_id = _subject(position, message.task_kind)
     breach = Breach(
         source_kind="position",
@@ -99,15 +101,16 @@ def record(session: Session, *, gateway_id: str, message: AlarmMessage, now: dat
         area_id=position.area_id,
         breach=message.breach,
         device_at=device_at,
-        gateway_at=occurrence.gateway_at,
+        gateway_at=from_ms(message.gateway_ms),
         clock_trusted=trusted,
     )
     return raise_alarm(session, breach, occurrence, now=now)
 
 
-def raise_alarm(session: Session, breach: Breach, occurrence: Occurrence, *, now: datetime) -> Recorded:
-    """Opens or joins the task and the alarm of `breach` and keeps `occurrence` under them."""
-    task = intake.open_or_join(
+def raise_alarm(session: Session, breach: Breach, occurrence: dict[str, Any], *, now: datetime) -> Recorded:
+    """Opens or joins the task and the alarm of `breach` and keeps `occurrence` (values of its row) under
+    them."""
+    task_id = intake.open_or_join(
         session,
         intake.Need(
             kind=breach.task_kind,
@@ -119,18 +122,17 @@ def raise_alarm(session: Session, breach: Breach, occurrence: Occurrence, *, now
             device_at=breach.device_at,
             gateway_at=breach.gateway_at,
             clock_trusted=breach.clock_trusted,
-            late=occurrence.late,
+            late=occurrence["late"],
             source_kind=breach.source_kind,
             source_id=breach.source_id,
-            value=occurrence.value,
+            value=occurrence["value"],
         ),
         now=now,
     )
-    alarm, opened = repository.open_or_join(session, _alarm_values(breach, task, now))
-    occurrence.alarm_id = alarm.id
-    session.add(occurrence)
-    if occurrence.value["ends"] and repository.end_of(session, breach.breach) is not None:
-        _clear(session, alarm, by="gateway", now=now)
+    alarm_id, opened = repository.open_or_join(session, _alarm_values(breach, task_id, now))
+    append(session, Occurrence, {**occurrence, "alarm_id": alarm_id})
+    if occurrence["value"]["ends"] and repository.end_of(session, breach.breach) is not None:
+        _clear(session, session.get_one(Alarm, alarm_id), by="gateway", now=now)
     return Recorded.OPENED if opened else Recorded.JOINED
 
 
@@ -145,13 +147,16 @@ def end_alarm(
     return True
 
 
-def _record_end(session: Session, occurrence: Occurrence, *, now: datetime) -> Recorded:
+def _record_end(
+    session: Session, message: AlarmMessage, occurrence: dict[str, Any], *, now: datetime
+) -> Recorded:
     alarm = repository.open_alarm(
-        session, source_kind="position", source_id=occurrence.position_id or "", rule=occurrence.rule
+        session, source_kind="position", source_id=message.position, rule=message.rule
     )
-    session.add(occurrence)
-    if alarm is not None and alarm.breach == occurrence.breach:
-        occurrence.alarm_id = alarm.id
+    if alarm is not None and alarm.breach != message.breach:
+        alarm = None
+    append(session, Occurrence, {**occurrence, "alarm_id": None if alarm is None else alarm.id})
+    if alarm is not None:
         _clear(session, alarm, by="gateway", now=now)
     return Recorded.CLEARED
 
@@ -162,7 +167,7 @@ def _clear(session: Session, alarm: Alarm, *, by: str, now: datetime) -> None:
     intake.note_cleared(session, task_id=alarm.task_id, rule=alarm.rule, source_id=alarm.source_id, now=now)
 
 
-def _position(known: repository.Known, *, gateway_id: str, message: AlarmMessage) -> Position:
+def _position(known: repository.Known, *, gateway_id: str, message: AlarmMessage) -> repository.Place:
     if known.position is None:
         raise InvalidError(
             f"position {message.position!r} is not known: register it, then release the message"
@@ -184,7 +189,7 @@ def _plausible(message: AlarmMessage, *, now: datetime) -> tuple[datetime, bool]
     return from_ms(message.gateway_ms), False
 
 
-def _subject(position: Position, kind: TaskKind) -> tuple[str, str]:
+def _subject(position: repository.Place, kind: TaskKind) -> tuple[str, str]:
     if kind is TaskKind.CARE and position.resident_id is not None:
         return "resident", position.resident_id
     if kind is TaskKind.WELL and position.well_id is not None:
@@ -192,14 +197,14 @@ def _subject(position: Position, kind: TaskKind) -> tuple[str, str]:
     return "position", position.id
 
 
-def _alarm_values(breach: Breach, task: Task, now: datetime) -> dict[str, object]:
+def _alarm_values(breach: Breach, task_id: int, now: datetime) -> dict[str, object]:
     return {
         "source_kind": breach.source_kind,
         "source_id": breach.source_id,
         "rule": breach.rule,
         "severity": breach.severity,
         "area_id": breach.area_id,
-        "task_id": task.id,
+        "task_id": task_id,
         "breach": breach.breach,
         "began_at": breach.device_at,
         "opened_at": now,

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, MetaData
+from sqlalchemy import JSON, DateTime, Dialect, MetaData, Table
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
@@ -51,3 +51,10 @@ class Base(DeclarativeBase):
         datetime: UtcDateTime,
         dict[str, Any]: Document,
     }
+
+
+def table_of(model: type[Base]) -> Table:
+    """The table behind a model, for statements that need no objects."""
+    table = model.__table__
+    assert isinstance(table, Table)
+    return table

@@ -5,6 +5,7 @@ BEGIN IMMEDIATE makes a look-up inside a write safe. PostgreSQL's row locks and 
 Changes announced inside a write reach the listeners after the commit, never before and never without it.
 """
 
+import select
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -14,7 +15,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DisconnectionError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -41,17 +42,29 @@ class Database:
         if password is not None:
             parsed = parsed.set(password=password)
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
-        self.engine: Engine = create_engine(parsed, pool_size=POOL_SIZE, pool_pre_ping=not self.is_sqlite)
+        self.engine: Engine = create_engine(parsed, pool_size=POOL_SIZE)
         self.listeners: list[Callable[[Change], None]] = []
         self._writer: AbstractContextManager[Any] = threading.Lock() if self.is_sqlite else nullcontext()
         if self.is_sqlite:
             event.listen(self.engine, "connect", _set_up_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
+            self._looking = self.engine
+        else:
+            # READ COMMITTED sees each statement's own moment anyway: BEGIN and ROLLBACK around looking would
+            # be two more waits for nothing.
+            self._looking = create_engine(
+                parsed,
+                pool_size=POOL_SIZE,
+                isolation_level="AUTOCOMMIT",
+                connect_args={"options": "-c default_transaction_read_only=on"},
+            )
+            for engine in (self.engine, self._looking):
+                event.listen(engine, "checkout", _refuse_ended)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session for looking. Nothing done in it is kept."""
-        with _translated(), Session(self.engine, expire_on_commit=False) as session:
+        with _translated(), Session(self._looking, expire_on_commit=False) as session:
             yield session
 
     @contextmanager
@@ -70,6 +83,7 @@ class Database:
     def dispose(self) -> None:
         """Closes all connections."""
         self.engine.dispose()
+        self._looking.dispose()
 
 
 def announce(session: Session, change: Change) -> None:
@@ -93,6 +107,15 @@ def _set_up_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) ->
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=10000"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _refuse_ended(connection: DBAPIConnection, _record: ConnectionPoolEntry, _proxy: object) -> None:
+    """A connection that has something to say while nobody asked has been ended by the server: the pool then
+    makes a new one. Spares asking the server before each use whether it is still there."""
+    asked = select.poll()
+    asked.register(connection.pgconn.socket, select.POLLIN)
+    if connection.closed or asked.poll(0):
+        raise DisconnectionError
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -15,7 +15,7 @@ from server.alarms.repository import is_recorded
 from server.alarms.texts import GATEWAY_OFFLINE
 from server.clock import to_ms
 from server.db.database import Change, announce
-from server.db.models import Gateway, Occurrence
+from server.db.models import Gateway
 from server.errors import NotFoundError
 
 QUIET: Final = timedelta(seconds=75)
@@ -100,18 +100,19 @@ def _raise_offline(session: Session, gateway: Gateway, *, since: datetime, now: 
             gateway_at=since,
             clock_trusted=True,
         ),
-        Occurrence(
-            gateway_id=gateway.id,
-            epoch="server",
-            seq=to_ms(since),
-            event="occurred",
-            breach=breach,
-            rule=GATEWAY_OFFLINE,
-            value={"ends": True},
-            device_at=since,
-            gateway_at=since,
-            server_at=now,
-        ),
+        {
+            "gateway_id": gateway.id,
+            "epoch": "server",
+            "seq": to_ms(since),
+            "event": "occurred",
+            "breach": breach,
+            "rule": GATEWAY_OFFLINE,
+            "value": {"ends": True},
+            "device_at": since,
+            "gateway_at": since,
+            "server_at": now,
+            "late": False,
+        },
         now=now,
     )
 

@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from gateway.rules.model import WORST_FIRST, Severity, TaskKind
+from server.db.append import append
 from server.db.database import Change, announce
 from server.db.models import Task, TaskEvent
 from server.db.models.tasks import OPEN_TASK
@@ -33,9 +35,9 @@ class Need:
     value: dict[str, Any]
 
 
-def open_or_join(session: Session, need: Need, *, now: datetime) -> Task:
-    """The one open task of (kind, subject), opened or joined: the unique index decides. The worst severity
-    wins and names the task. A resolved task comes back: the need was not met after all."""
+def open_or_join(session: Session, need: Need, *, now: datetime) -> int:
+    """The number of the one open task of (kind, subject), opened or joined: the unique index decides. The
+    worst severity wins and names the task. A resolved task comes back: the need was not met after all."""
     values = {
         "kind": need.kind,
         "subject_kind": need.subject_kind,
@@ -61,21 +63,26 @@ def open_or_join(session: Session, need: Need, *, now: datetime) -> Task:
         where=OPEN_TASK,
         take=("last_at",),
         count=("occurrences", "version"),
+        back=("id", "version", "state", "severity"),
     )
     opened = task.version == 1
     before = TaskState(task.state)
-    if not opened:
-        task.state = move(before, TaskAction.RECUR)
-        if _rank(need.severity) < _rank(task.severity):
-            task.severity, task.rule = need.severity, need.rule
-    session.add(
-        TaskEvent(
-            task_id=task.id,
-            at=now,
-            action="opened" if opened else "recurred",
-            from_state=None if opened else before,
-            to_state=task.state,
-            detail={
+    state = before if opened else move(before, TaskAction.RECUR)
+    change: dict[str, Any] = {} if state is before else {"state": state}
+    if _rank(need.severity) < _rank(task.severity):
+        change |= {"severity": need.severity, "rule": need.rule}
+    if change:
+        session.execute(update(Task).where(Task.id == task.id).values(change))
+    append(
+        session,
+        TaskEvent,
+        {
+            "task_id": task.id,
+            "at": now,
+            "action": "opened" if opened else "recurred",
+            "from_state": None if opened else before,
+            "to_state": state,
+            "detail": {
                 "rule": need.rule,
                 "severity": need.severity,
                 "source_kind": need.source_kind,
@@ -83,24 +90,27 @@ def open_or_join(session: Session, need: Need, *, now: datetime) -> Task:
                 "device_at": need.device_at.isoformat(),
                 **need.value,
             },
-        )
+        },
     )
     announce(session, Change("task", str(task.id), "opened" if opened else "recurred"))
-    return task
+    number: int = task.id
+    return number
 
 
 def note_cleared(session: Session, *, task_id: int, rule: str, source_id: str, now: datetime) -> None:
     """Writes on the timeline that a condition is over. The task stays open: a person ends it."""
     task = session.get_one(Task, task_id)
-    session.add(
-        TaskEvent(
-            task_id=task_id,
-            at=now,
-            action="cleared",
-            from_state=task.state,
-            to_state=task.state,
-            detail={"rule": rule, "source_id": source_id},
-        )
+    append(
+        session,
+        TaskEvent,
+        {
+            "task_id": task_id,
+            "at": now,
+            "action": "cleared",
+            "from_state": task.state,
+            "to_state": task.state,
+            "detail": {"rule": rule, "source_id": source_id},
+        },
     )
     task.version += 1
     announce(session, Change("task", str(task_id), "cleared"))

@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, Select, bindparam, select
 from sqlalchemy.orm import Session
 
 from server.alarms import repository as alarms
 from server.alarms.texts import RuleTexts
+from server.db.base import Base, table_of
 from server.db.models import Alarm, Area, Gateway, Occurrence, Position, Resident, Task, TaskEvent, User, Well
 from server.tasks import repository
 from server.tasks.states import TaskAction, TaskState, possible
@@ -94,7 +96,9 @@ class TaskPage:
     positions: tuple[Position, ...]
 
 
-def views(session: Session, viewer: Viewer, tasks: Sequence[Task], texts: RuleTexts) -> list[TaskView]:
+def views(
+    session: Session, viewer: Viewer, tasks: Sequence[Task | Row[Any]], texts: RuleTexts
+) -> list[TaskView]:
     """The tasks as this person sees them: a fixed number of queries, however many tasks."""
     subjects = _subjects(session, viewer, tasks)
     areas = _names(session, Area, {task.area_id for task in tasks})
@@ -163,7 +167,7 @@ def _timeline(session: Session, events: Sequence[TaskEvent]) -> tuple[TimelineEn
     )
 
 
-def _actions(viewer: Viewer, task: Task) -> tuple[TaskAction, ...]:
+def _actions(viewer: Viewer, task: Task | Row[Any]) -> tuple[TaskAction, ...]:
     if not viewer.may(Right.WORK_TASKS):
         return ()
     assigns = viewer.may(Right.ASSIGN_TASKS)
@@ -177,7 +181,9 @@ def _actions(viewer: Viewer, task: Task) -> tuple[TaskAction, ...]:
     )
 
 
-def _subjects(session: Session, viewer: Viewer, tasks: Sequence[Task]) -> dict[tuple[str, str], Subject]:
+def _subjects(
+    session: Session, viewer: Viewer, tasks: Sequence[Task | Row[Any]]
+) -> dict[tuple[str, str], Subject]:
     wanted: dict[str, set[str]] = {}
     for task in tasks:
         wanted.setdefault(task.subject_kind, set()).add(task.subject_id)
@@ -194,7 +200,7 @@ def _subjects(session: Session, viewer: Viewer, tasks: Sequence[Task]) -> dict[t
             longitude=well.longitude,
         )
     positions = _rows(session, Position, wanted.get("position", set()))
-    homes = {home.id: home for home in _rows(session, Resident, {p.resident_id for p in positions} - {None})}
+    homes = {home.id: home for home in _rows(session, Resident, {p.resident_id for p in positions})}
     for position in positions:
         home = homes.get(position.resident_id)
         found["position", position.id] = Subject(
@@ -214,7 +220,7 @@ def _subjects(session: Session, viewer: Viewer, tasks: Sequence[Task]) -> dict[t
     return found
 
 
-def _resident(viewer: Viewer, resident: Resident) -> Subject:
+def _resident(viewer: Viewer, resident: Row[Any]) -> Subject:
     if not viewer.unmasked:
         return Subject(
             kind="resident", id=resident.id, name=resident.name[:1] + MASK, address=MASK, masked=True
@@ -235,14 +241,18 @@ def _resident(viewer: Viewer, resident: Resident) -> Subject:
     )
 
 
-def _rows(session: Session, model: Any, ids: set[str]) -> Sequence[Any]:
-    return session.scalars(select(model).where(model.id.in_(ids))).all() if ids else ()
+def _rows(session: Session, model: type[Base], ids: set[Any], *columns: str) -> Sequence[Row[Any]]:
+    """Rows, not objects: what is only looked at need not be watched for changes. All columns, or these."""
+    known = [i for i in ids if i is not None]
+    return session.connection().execute(_by_ids(model, columns), {"ids": known}).all() if known else ()
 
 
-def _names(session: Session, model: Any, ids: set[Any]) -> dict[Any, str]:
-    known = {i for i in ids if i is not None}
-    if not known:
-        return {}
-    return {
-        row.id: row.name for row in session.execute(select(model.id, model.name).where(model.id.in_(known)))
-    }
+@cache
+def _by_ids(model: type[Base], columns: tuple[str, ...]) -> Select[Any]:
+    table = table_of(model)
+    wanted = [table.c[name] for name in columns] if columns else [table]
+    return select(*wanted).where(table.c.id.in_(bindparam("ids", expanding=True)))
+
+
+def _names(session: Session, model: type[Base], ids: set[Any]) -> dict[Any, str]:
+    return {row.id: row.name for row in _rows(session, model, ids, "id", "name")}

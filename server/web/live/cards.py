@@ -7,15 +7,15 @@ looks. All streams are handed the same `Change`, so it is the key; the last few 
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
+from sqlalchemy import Row
 from sqlalchemy.orm import Session
 from starlette.applications import Starlette
 
 from server.context import Context
 from server.db.database import Change
-from server.db.models import Task
-from server.tasks import views
+from server.tasks import repository, views
 from server.users.viewer import Viewer
 from server.web.rendering import text
 from server.web.tasks.board import group, order
@@ -30,7 +30,7 @@ class _Made:
     change: Change
     lock: threading.Lock = field(default_factory=threading.Lock)
     looked_up: bool = False
-    task: Task | None = None
+    task: Row[Any] | None = None
     cards: dict[tuple[str, str, bool], str] = field(default_factory=dict)
 
 
@@ -49,7 +49,7 @@ class Cards:
         made = self._made(change)
         with made.lock, self._context.database.read() as session:  # asks for a connection only if it is used
             if not made.looked_up:
-                made.task = session.get(Task, int(change.id))
+                made.task = repository.one(session, int(change.id))
                 made.looked_up = True
             task = made.task
             if task is None or task.kind not in viewer.task_kinds or (kind and task.kind != kind):
@@ -68,7 +68,7 @@ class Cards:
                     self._recent.popitem(last=False)
             return made
 
-    def _render(self, session: Session, task: Task, change: Change, viewer: Viewer, language: str) -> str:
+    def _render(self, session: Session, task: Row[Any], change: Change, viewer: Viewer, language: str) -> str:
         (view,) = views.views(session, viewer, [task], self._context.texts)
         return text(
             self._app,
