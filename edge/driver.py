@@ -42,6 +42,7 @@ class TroubleReason(StrEnum):
     RETAINED_EVENT = "retained_event"
     UNKNOWN_DEVICE = "unknown_device"
     BAD_ADDRESS = "bad_address"
+    JOINED_ANEW = "joined_anew"  # to its radio network: it had lost it, or its power
     UNREACHABLE = "unreachable"  # no connection to the broker or host
     NO_ANSWER = "no_answer"
     BAD_ANSWER = "bad_answer"

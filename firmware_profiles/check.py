@@ -26,7 +26,7 @@ from firmware_profiles.layouts import (
 )
 from firmware_profiles.problems import Path, meant, shown
 from firmware_profiles.rules import EventWhen, ParameterLimit, SilenceWhen, StateWhen, ThresholdWhen
-from firmware_profiles.schema import Heartbeat, Point, Profile
+from firmware_profiles.schema import CARRIED, Heartbeat, Point, Profile
 from firmware_profiles.values import Scalar
 from firmware_profiles.variants import covers, numbers
 
@@ -146,7 +146,7 @@ def _decode(profile: Profile) -> Iterator[Finding]:
             no_such("field", layout.time.field, known),
         )
     for name in profile.points:
-        if name not in known:
+        if name not in known and name not in CARRIED.get(profile.transport, ()):
             yield ("points", name), "is never written by decode"
 
 

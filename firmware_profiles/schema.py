@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, JsonValue
 
@@ -17,6 +17,9 @@ Family = Literal["fall", "button", "well", "temperature"]
 PointName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Verified = Literal["device", "vendor-decoder", "manual", "computed"]
 """How the decoding was checked: on hardware, by the vendor's decoder, from a manual, by arithmetic."""
+CARRIED: Final[Mapping[str, frozenset[str]]] = {"lorawan": frozenset({"rssi", "snr", "network_battery"})}
+"""Points that the transport itself fills, where a profile declares them: signal at the best receiving radio
+gateway, and the battery in percent as the device told the network server (DevStatus)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,8 @@ class Envelope:
 
     `body` goes to the profile's decoder with `port` (LoRaWAN FPort). `time_ms` is the source's own time.
     `key` is the network server's name of this uplink, the same however often it is delivered.
-    `rssi_dbm` and `snr_db` are of the best receiving radio gateway.
+    `rssi_dbm` and `snr_db` are of the best receiving radio gateway. `battery_percent` is what the device has
+    told the network server.
     """
 
     body: bytes
@@ -58,6 +59,7 @@ class Envelope:
     key: str | None = None
     rssi_dbm: float | None = None
     snr_db: float | None = None
+    battery_percent: float | None = None
 
 
 def open_plain(payload: bytes) -> Envelope:
@@ -68,7 +70,7 @@ def open_plain(payload: bytes) -> Envelope:
 
 def open_zigbee2mqtt(payload: bytes) -> Envelope:
     """Zigbee2MQTT's state message: a JSON object; `last_seen`, where switched on, is the device's time."""
-    state = _object(payload)
+    state = json_object(payload)
     time_ms, problem = _time(state, "last_seen")
     return Envelope(body=payload, time_ms=time_ms, time_problem=problem)
 
@@ -94,7 +96,7 @@ def open_home_assistant(payload: bytes) -> Envelope:
 
 def open_lorawan(payload: bytes) -> Envelope | None:
     """An uplink of ChirpStack v4 or The Things Stack v3, told apart by its shape."""
-    uplink = _object(payload)
+    uplink = json_object(payload)
     if "uplink_message" in uplink:
         return _open_things_stack(uplink)
     if "deviceInfo" in uplink or "deduplicationId" in uplink or "fCnt" in uplink:
@@ -132,11 +134,30 @@ def read_time(value: object) -> int:
     raise ValueError(f"a {type(value).__name__} is no time")
 
 
+def json_object(payload: bytes) -> dict[str, Any]:
+    """The JSON object that a message is. Raises EnvelopeError."""
+    _check_size(payload)
+    try:
+        payload.decode()
+    except UnicodeDecodeError as error:
+        raise EnvelopeError(
+            EnvelopeFault.TEXT, f"byte {error.start}", "not UTF-8 (is this a binary payload?)"
+        ) from None
+    try:
+        value = msgspec.json.decode(payload)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise EnvelopeError(EnvelopeFault.JSON, "message", str(error)) from None
+    if not isinstance(value, dict):
+        raise EnvelopeError(EnvelopeFault.SHAPE, "message", f"a JSON {type(value).__name__}, not an object")
+    return value
+
+
 def _open_chirpstack(uplink: Mapping[str, Any]) -> Envelope | None:
     if not uplink.get("data"):
         return None
-    time_ms, problem = _time(uplink, "time")
-    rssi, snr = _best_signal(uplink.get("rxInfo"))
+    received = uplink.get("rxInfo")
+    time_ms, problem = _time(uplink, "time") if "time" in uplink else _gateway_time(received)
+    rssi, snr = _best_signal(received)
     key = uplink.get("deduplicationId")
     if not isinstance(key, str) or not key:
         # Frame counters start anew with each join: only with address and time do they name one uplink.
@@ -169,6 +190,7 @@ def _open_things_stack(uplink: Mapping[str, Any]) -> Envelope | None:
         key=f"{message.get('session_key_id')}:{message.get('f_cnt')}:{when.get('received_at')}",
         rssi_dbm=rssi,
         snr_db=snr,
+        battery_percent=_battery(message.get("last_battery_percentage")),
     )
 
 
@@ -181,23 +203,6 @@ def _check_size(payload: bytes) -> None:
         )
 
 
-def _object(payload: bytes) -> dict[str, Any]:
-    _check_size(payload)
-    try:
-        payload.decode()
-    except UnicodeDecodeError as error:
-        raise EnvelopeError(
-            EnvelopeFault.TEXT, f"byte {error.start}", "not UTF-8 (is this a binary payload?)"
-        ) from None
-    try:
-        value = msgspec.json.decode(payload)
-    except (msgspec.DecodeError, RecursionError) as error:
-        raise EnvelopeError(EnvelopeFault.JSON, "message", str(error)) from None
-    if not isinstance(value, dict):
-        raise EnvelopeError(EnvelopeFault.SHAPE, "message", f"a JSON {type(value).__name__}, not an object")
-    return value
-
-
 def _time(fields: Mapping[str, Any], name: str) -> tuple[int | None, str | None]:
     value = fields.get(name)
     if value is None:
@@ -206,6 +211,22 @@ def _time(fields: Mapping[str, Any], name: str) -> tuple[int | None, str | None]
         return read_time(value), None
     except (ValueError, OverflowError) as error:
         return None, f"{name}: {error}"
+
+
+def _battery(told: object) -> float | None:
+    value = told.get("value") if isinstance(told, dict) else None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 100:
+        return None
+    return float(value)
+
+
+def _gateway_time(receivers: object) -> tuple[int | None, str | None]:
+    """The first time that a receiving radio gateway (`gwTime`) or the network server (`nsTime`) gives."""
+    for name in ("gwTime", "nsTime"):
+        for receiver in receivers if isinstance(receivers, list) else ():
+            if isinstance(receiver, dict) and receiver.get(name) is not None:
+                return _time(receiver, name)
+    return None, None
 
 
 def _base64(value: object, where: str) -> bytes:

@@ -38,7 +38,10 @@ async def received(broker: Mosquitto, reader: str, subscription: str, sender: st
 
     The end is told by a message that the reader may get for certain, sent after it in the same way.
     """
-    sure = {"server": ("gw-3", "sunwell/v1/gw-3/up/data")}
+    sure = {
+        "server": ("gw-3", "sunwell/v1/gw-3/up/data"),
+        "bridge": ("devices", "zigbee2mqtt/the-end"),
+    }
     sure_sender, sure_topic = sure.get(reader, ("server", f"sunwell/v1/{reader}/down/command"))
     async with client(broker, reader) as listening, client(broker, sender) as sending:
         await subscribe(listening, subscription)
@@ -100,6 +103,14 @@ async def publish(sending: aiomqtt.Client, topic: str, payload: bytes, qos: int 
         ("gw-1", "devices/#", "devices", "devices/kiosk-1", True),
         ("gw-1", "devices/#", "gw-2", "devices/kiosk-1", False),
         ("gw-1", "elsewhere/#", "devices", "elsewhere/1", False),
+        ("gw-1", "v3/#", "devices", "v3/street@t/devices/well-1/up", True),
+        # commands to devices, and nothing that a device would say itself
+        ("bridge", "application/+/device/+/command/#", "gw-1", "application/1/device/01/command/down", True),
+        ("bridge", "v3/+/devices/+/down/push", "gw-1", "v3/street@t/devices/well-1/down/push", True),
+        ("bridge", "zigbee2mqtt/#", "gw-1", "zigbee2mqtt/button-1/set", True),
+        ("bridge", "zigbee2mqtt/#", "gw-1", "zigbee2mqtt/home 1/radar/set", True),
+        ("bridge", "zigbee2mqtt/#", "gw-1", "zigbee2mqtt/button-1", False),
+        ("bridge", "zigbee2mqtt/#", "gw-1", "zigbee2mqtt/bridge/request/device/remove", False),
     ],
 )
 async def test_who_reaches_whom(

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from edge.commanding import CommandError
 from edge.drivers.modbus.frames import (
     Exchange,
     exception_of,
@@ -14,15 +15,13 @@ from edge.drivers.modbus.frames import (
 )
 from edge.drivers.modbus.link import Answer, NoAnswer
 
+__all__ = ["CommandError", "Write", "write"]
+
 MOST: Final = {"coil": 1_968, "register": 123}
 """How many values one request may write."""
 _ILLEGAL_FUNCTION: Final = 1
 _UNREADABLE: Final = frozenset({1, 2, 3})
 """Exceptions by which a device says that it can't be asked what it holds: some registers are write-only."""
-
-
-class CommandError(Exception):
-    """The device did not do it, or did not say so. The text says why, and what to try."""
 
 
 @dataclass(frozen=True, slots=True)

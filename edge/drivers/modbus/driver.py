@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from edge.commanding import Outcome
 from edge.core.plan import PlanError, Want, plan
 from edge.driver import (
     Clock,
@@ -19,6 +20,7 @@ from edge.drivers.modbus.addresses import DEFAULT_TIMEOUT_MS, Place, UnitAddress
 from edge.drivers.modbus.commands import CommandError, Write
 from edge.drivers.modbus.delivery import Delivery, Member
 from edge.drivers.modbus.line import Line
+from firmware_profiles import Order, RegisterOrder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +77,16 @@ class ModbusDriver:
             if line is not None and any(member.device.id == device_id for member in members):
                 return await line.write(device_id, order)
         raise CommandError(f"{device_id}: no device of a running line; look for troubles with its address")
+
+    async def command(self, key: str, device_id: str, order: Order) -> Outcome:
+        """Write an order's registers or coils; see `edge.commanding.Commanded`. Raises CommandError."""
+        if not isinstance(order, RegisterOrder):
+            raise CommandError(f"{device_id}: a Modbus device takes registers and coils only")
+        try:
+            wrote = await self.write(device_id, Write(order.kind, order.address, order.values))
+        except ValueError as error:
+            raise CommandError(f"{device_id}: {error}") from error
+        return Outcome(key=key, detail="written" if wrote else "the device held this value already")
 
     async def run(self) -> None:
         """Poll all lines until cancelled. Raises, in a group, what `emit` raises."""

@@ -45,6 +45,10 @@ class VersionRefusedError(BrokerError):
     """The broker refused MQTT 5, or had no answer to it. To be tried again at once with 3.1.1."""
 
 
+class PublishError(Exception):
+    """A message was refused, or nobody was there to take it. Trying again at once changes nothing."""
+
+
 def tls_context(broker: Broker) -> ssl.SSLContext:
     """What TLS needs; reads files. Raises OSError."""
     context = ssl.create_default_context(cafile=broker.ca_file or None)

@@ -22,12 +22,22 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from edge.core.envelopes import MAXIMUM_BODY_BYTES
-from edge.drivers.mqtt.broker import Broker, BrokerError, Message, VersionRefusedError, tls_context
+from edge.drivers.mqtt.broker import (
+    Broker,
+    BrokerError,
+    Message,
+    PublishError,
+    VersionRefusedError,
+    tls_context,
+)
 
 CONNECT_S: Final = 3.0
 """Bounds both steps of connecting, so that a stop never waits longer than 5 s."""
 SUBSCRIBE_S: Final = 30.0
 """Long, since the answer waits behind messages while the socket is left unread."""
+PUBLISH_S: Final = 5.0
+NO_SUBSCRIBERS: Final = 0x10
+"""The MQTT 5 broker took the message and had nobody to give it to."""
 KEEPALIVE_S: Final = 30
 SESSION_EXPIRY_S: Final = 3 * 86_400
 """How long the broker keeps presses for a gateway that is down: a long weekend."""
@@ -121,6 +131,7 @@ class Connection:
         client.on_message = self._on_message
         client.on_subscribe = self._on_answer
         client.on_unsubscribe = self._on_answer
+        client.on_publish = self._on_published
         client.on_socket_close = self._on_socket_close
         client.on_socket_register_write = self._on_register_write
         client.on_socket_unregister_write = self._on_unregister_write
@@ -196,6 +207,28 @@ class Connection:
                 raise BrokerError(f"{self._place}: {self._lost}")
             self._news.clear()
             await self._news.wait()
+
+    async def publish(self, topic: str, payload: bytes) -> None:
+        """Publish at QoS 1; returns once the broker has it, and somebody who listens.
+
+        Raises PublishError if the broker refuses it or nobody listens (an MQTT 5 broker tells), BrokerError
+        if it does not answer.
+        """
+        sent = self._client.publish(topic, payload, qos=1)
+        if sent.rc is not MQTTErrorCode.MQTT_ERR_SUCCESS:
+            raise BrokerError(f"{self._place}: {paho.error_string(sent.rc)}")
+        answer = self._answers[sent.mid] = self._loop.create_future()
+        try:
+            async with asyncio.timeout(PUBLISH_S):
+                (code,) = await answer
+        except TimeoutError:
+            raise BrokerError(f"{self._place}: no answer within {PUBLISH_S} s") from None
+        finally:
+            self._answers.pop(sent.mid, None)
+        if code.is_failure:
+            raise PublishError(f"the broker refuses to publish on {topic}: {code}")
+        if code.value == NO_SUBSCRIBERS:
+            raise PublishError(f"nobody listens on {topic}")
 
     def acknowledge(self, message: Message) -> None:
         """Tell the broker that it may forget the message. Lost if the connection is; then it comes again."""
@@ -332,6 +365,13 @@ class Connection:
         answer = self._answers.get(mid)
         if answer is not None and not answer.done():
             answer.set_result(codes)
+
+    def _on_published(
+        self, _client: object, _data: object, mid: int, code: ReasonCode, _properties: object
+    ) -> None:
+        answer = self._answers.get(mid)
+        if answer is not None and not answer.done():
+            answer.set_result([code])
 
     def _on_socket_close(self, _client: object, _data: object, socket: Any) -> None:
         self._reading = None

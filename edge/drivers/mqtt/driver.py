@@ -20,6 +20,7 @@ from typing import Final
 
 from paho.mqtt.enums import MQTTProtocolVersion
 
+from edge.commanding import Outcome, TellOutcome
 from edge.core.compose import RETAINED_EVENT, Origin, compose
 from edge.core.envelopes import MAXIMUM_BODY_BYTES, OPENERS, EnvelopeError
 from edge.core.found import Findings
@@ -39,8 +40,9 @@ from edge.drivers.mqtt.connection import Connection, connect
 from edge.drivers.mqtt.decoding import Decoding
 from edge.drivers.mqtt.deliveries import Deliveries, digest_of
 from edge.drivers.mqtt.discovery import MAXIMUM_DISCOVERY_BYTES, Listener, ReportFound, Sources
+from edge.drivers.mqtt.orders import NETWORK_BATTERY, Orders
 from edge.readings import Reading
-from firmware_profiles import MessagePayload, Refusal, load_catalogue
+from firmware_profiles import MessagePayload, Order, Refusal, load_catalogue
 
 DISCOVERY_RETRY_S: Final = 30.0
 REPORT_AGAIN_MS: Final = 600_000
@@ -77,6 +79,7 @@ class MqttDriver:
         settings: MqttSettings | None = None,
         clock: Clock = system_clock,
         found: ReportFound | None = None,
+        outcome: TellOutcome | None = None,
     ) -> None:
         self._emit = emit
         self._trouble = trouble
@@ -96,6 +99,7 @@ class MqttDriver:
             reached=self._reached.set,
             clock=clock,
         )
+        self._orders = Orders(topic_of=self._topic_of, tell=outcome or _nobody_waits, report=self._report)
         self._devices: tuple[EdgeDevice, ...] = ()
         self._lost: set[str] = set()
         self._by_topic: dict[str, tuple[EdgeDevice, ...]] = {}
@@ -132,6 +136,7 @@ class MqttDriver:
             for topic in topics:
                 by_topic[topic] = (*by_topic.get(topic, ()), device)
         self._by_topic = by_topic
+        self._orders.replace(self._devices)
         self._changed.set()
         self._reached.set()
 
@@ -139,6 +144,10 @@ class MqttDriver:
         """Where the device speaks now: where its hardware's address does, if that is known."""
         address = str(device.address.get("ieee_address", "")).lower()
         return self._where.get(address) or str(device.address["topic"])
+
+    async def command(self, key: str, device_id: str, order: Order) -> Outcome:
+        """Send an order to a device; see `edge.commanding.Commanded`. Raises CommandError."""
+        return await self._orders.send(key, device_id, order)
 
     async def run(self) -> None:
         """One connection's life. Raises BrokerError, alone or in a group, when it ends."""
@@ -155,6 +164,7 @@ class MqttDriver:
             self._version = version
             if not connection.resumed:
                 self._deliveries.forget()
+            self._orders.connection = connection
             try:
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(self._keep_subscribed(connection), name="mqtt subscriptions")
@@ -162,6 +172,7 @@ class MqttDriver:
                     if settings.discover or settings.sources:
                         tasks.create_task(self._discover(), name="mqtt discovery")
             finally:
+                self._orders.connection = None
                 self.ready.clear()
                 self._decoding.close()
 
@@ -169,9 +180,11 @@ class MqttDriver:
         subscribed: set[str] = set()
         while True:
             self._changed.clear()
-            wanted = set(self._by_topic)
+            wanted = set(self._by_topic) | self._orders.filters
             refused = await connection.subscribe(sorted(wanted - subscribed), qos=1)
             for topic, why in refused.items():
+                if topic in self._orders.filters:
+                    self._report(topic, TroubleReason.BAD_ADDRESS, f"no news of commands: {why}")
                 for device in self._by_topic.get(topic, ()):
                     self._report(
                         device.id, TroubleReason.BAD_ADDRESS, f"the broker refuses the subscription: {why}"
@@ -187,6 +200,12 @@ class MqttDriver:
     async def _listen(self, connection: Connection) -> None:
         async for message in connection.messages():
             devices = self._by_topic.get(message.topic or "", ())
+            if not devices and self._orders.is_news(message.topic):
+                told = self._orders.hear(message, self._clock())
+                if told is not None:
+                    await self._emit(told)
+                connection.acknowledge(message)
+                continue
             if not devices:
                 # The lasting session still has a topic of a device that was taken away.
                 self._report_unknown(message)
@@ -223,7 +242,11 @@ class MqttDriver:
         except Refusal as refusal:
             self._report(device.id, TroubleReason.REFUSED, f"{refusal.reason}: {refusal}")
             return ()
-        signal = {"rssi": envelope.rssi_dbm, "snr": envelope.snr_db}
+        signal = {
+            "rssi": envelope.rssi_dbm,
+            "snr": envelope.snr_db,
+            NETWORK_BATTERY: envelope.battery_percent,
+        }
         composed = compose(
             Origin(
                 device=device.id,
@@ -322,6 +345,10 @@ class MqttDriver:
 
 def _nobody_asks(_findings: Findings) -> None:
     """For a driver whose findings nobody wants."""
+
+
+def _nobody_waits(_outcome: Outcome) -> None:
+    """For a driver that gets no orders."""
 
 
 def _topic_problem(topic: object) -> str | None:
