@@ -110,18 +110,18 @@ def _layers(profile: Profile) -> Iterator[tuple[Path, dict[str, Steps]]]:
     base: Path = ("decode",)
     if isinstance(layout, JsonLayout | CodecLayout | RegistersLayout):
         yield (*base, "fields"), dict(layout.fields)
-    elif isinstance(layout, FixedLayout):
+    elif isinstance(layout, TlvLayout):
+        for name, item in layout.items.items():
+            yield (*base, "items", name, "fields"), dict(item.fields)
+    elif isinstance(layout, FlagsLayout):
+        yield (*base, "fields"), dict(layout.fields)
+        for bit, group in layout.groups.items():
+            yield (*base, "groups", str(bit), "fields"), dict(group.fields)
+    if isinstance(layout, FixedLayout | FlagsLayout):
         for name, frame in layout.frames.items():
             yield (*base, "frames", name, "fields"), dict(frame.fields)
             if frame.records is not None:
                 yield (*base, "frames", name, "records", "fields"), dict(frame.records.fields)
-    elif isinstance(layout, TlvLayout):
-        for name, item in layout.items.items():
-            yield (*base, "items", name, "fields"), dict(item.fields)
-    else:
-        yield (*base, "fields"), dict(layout.fields)
-        for bit, group in layout.groups.items():
-            yield (*base, "groups", str(bit), "fields"), dict(group.fields)
 
 
 def _decode(profile: Profile) -> Iterator[Finding]:

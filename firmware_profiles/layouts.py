@@ -313,7 +313,8 @@ class Group(Model):
 
 
 class FlagsLayout(Layout):
-    """A bitmap of flags, then the groups whose flag is set, lowest bit first. `bytes` are discriminators."""
+    """A bitmap of flags, then the groups whose flag is set, lowest bit first. `bytes` are discriminators.
+    `frames` are the device's messages that are no such bitmap (versions, battery); they are tried first."""
 
     kind: Literal["flags"]
     order: Order = "big"
@@ -325,6 +326,7 @@ class FlagsLayout(Layout):
     flags: ByteField
     start: int
     groups: Annotated[dict[TableKey, Group], Field(min_length=1)]
+    frames: dict[str, Frame] = Field(default_factory=dict)
 
 
 class RegisterField(Steps):

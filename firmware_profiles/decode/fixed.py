@@ -19,7 +19,7 @@ def read(layout: FixedLayout, payload: MessagePayload) -> RawRead:
         raise Refusal(RefusalReason.UNKNOWN_PORT, f"port {payload.port}: this profile knows {known}")
     for name, frame in frames:
         if matches(frame.match, payload):
-            return _read_frame(name, frame, payload.body, layout.order)
+            return read_frame(name, frame, payload.body, layout.order)
     raise Refusal(
         RefusalReason.UNKNOWN_LAYOUT,
         f"{len(payload.body)} bytes beginning {payload.body[:4].hex(' ')}: no frame of this profile",
@@ -41,7 +41,8 @@ def matches(match: FrameMatch, payload: MessagePayload) -> bool:
     )
 
 
-def _read_frame(name: str, frame: Frame, body: bytes, order: Order) -> RawRead:
+def read_frame(name: str, frame: Frame, body: bytes, order: Order) -> RawRead:
+    """The fields and records of a frame that matches. Raises Refusal if it is shorter than its fields."""
     fields = read_fields(frame.fields, body, 0, order)
     records = frame.records
     if records is None:

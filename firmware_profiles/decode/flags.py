@@ -1,5 +1,6 @@
 """Decode kind `flags`: a bitmap of flags, then the groups whose flag is set."""
 
+from firmware_profiles.decode.fixed import matches, read_frame
 from firmware_profiles.decode.model import MessagePayload, RawRead, RawSample, Refusal, RefusalReason
 from firmware_profiles.decode.numbers import read_fields
 from firmware_profiles.layouts import FlagsLayout
@@ -10,6 +11,9 @@ def read(layout: FlagsLayout, payload: MessagePayload) -> RawRead:
     its group is not known. Raises Refusal for another port, other discriminators, or a frame that ends early.
     """
     body = payload.body
+    for name, frame in layout.frames.items():
+        if matches(frame.match, payload):
+            return read_frame(name, frame, body, layout.order)
     if layout.ports and payload.port is not None and payload.port not in layout.ports:
         raise Refusal(
             RefusalReason.UNKNOWN_PORT, f"port {payload.port}: this profile knows {list(layout.ports)}"

@@ -317,6 +317,10 @@ MODELS: Mapping[str, Model] = {
         },
         frozenset({"Message_type"}),
     ),
+    "ellenex-pls2-l": Model(
+        {"level": ("water_level", _same), "batteryVoltage": ("battery_voltage", _same)},
+        parameters={"unit_mm": 1},
+    ),
     "dragino-lwl01": _DOOR,
     "dragino-lwl02": _DOOR,
     "elsys-elt-2": _elsys(),

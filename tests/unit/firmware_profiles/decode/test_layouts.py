@@ -353,3 +353,21 @@ def test_the_time_of_the_device(value: bytes, unit: str, zone: str, time_ms: int
     sample = message(made(part, {"x": measure()}), b'{"x": 1, "t": ' + value + b"}")
     assert sample.points == {"x": 1}
     assert sample.time_ms == time_ms
+
+
+def test_frames_beside_flags_are_tried_first() -> None:
+    part = {
+        "kind": "flags",
+        "bytes": {"0": 1},
+        "flags": {"at": 1},
+        "start": 2,
+        "groups": {"0": {"length": 1, "fields": {"level": {}}}},
+        "frames": {"info": {"match": {"bytes": {"0": 12}}, "fields": {"battery": {"at": 2}}}},
+    }
+    profile = made(part, {"level": measure(), "battery": measure("%")})
+    assert message(profile, "01 01 07").points == {"level": 7}
+    assert message(profile, "0C 01 07").points == {"battery": 7}
+    with pytest.raises(Refusal, match="byte 0 is 0x02"):
+        message(profile, "02 01 07")
+    with pytest.raises(Refusal, match="battery would end at byte 3"):
+        message(profile, "0C 01")
