@@ -173,7 +173,7 @@ async def reading_only(port: int, seconds: float, every: str) -> Case:
 
     async def deliver(said: Said) -> None:
         nonlocal count
-        assert len(said.finished.values) == REGISTERS
+        assert len(said.finished.values.words) == REGISTERS
         count += 1
 
     model = profile(1, every)

@@ -14,7 +14,7 @@ came in the same message. A good sample without points is a sign of life. A reta
 time in the past: its states become a stale reading, its events are left out.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -66,12 +66,7 @@ def compose(origin: Origin, samples: tuple[Sample, ...]) -> Composed:
         points, events = _points(origin, sample)
         retained_events += events
         base = Quality.STALE if origin.retained else Quality.GOOD
-        for quality, part, status, mark in (
-            (base, {n: v for n, v in points.items() if n not in sample.bad}, sample.status, ""),
-            (Quality.BAD, {n: v for n, v in points.items() if n in sample.bad}, {}, "!"),
-        ):
-            if not part and not status and (quality is not Quality.GOOD or sample.bad):
-                continue
+        for quality, part, status, mark in _parts(base, points, sample):
             readings.append(
                 Reading(
                     position=origin.position,
@@ -89,8 +84,27 @@ def compose(origin: Origin, samples: tuple[Sample, ...]) -> Composed:
     return Composed(tuple(readings), tuple(problems), retained_events)
 
 
-def _points(origin: Origin, sample: Sample) -> tuple[dict[str, Value], int]:
+def _parts(
+    base: Quality, points: Mapping[str, Value], sample: Sample
+) -> Iterator[tuple[Quality, Mapping[str, Value], Mapping[str, str], str]]:
+    """What is good and what is bad, each with the mark of its key; nothing at all is a sign of life only if
+    it is good."""
+    if not sample.bad:
+        if points or sample.status or base is Quality.GOOD:
+            yield base, points, sample.status, ""
+        return
+    good = {name: value for name, value in points.items() if name not in sample.bad}
+    if good or sample.status:
+        yield base, good, sample.status, ""
+    wrong = {name: value for name, value in points.items() if name in sample.bad}
+    if wrong:
+        yield Quality.BAD, wrong, {}, "!"
+
+
+def _points(origin: Origin, sample: Sample) -> tuple[Mapping[str, Value], int]:
     """The sample's points, with the radio's where the profile has them; and how many events were left out."""
+    if not origin.signal and not origin.retained:
+        return sample.points, 0
     known = origin.profile.points
     points = {name: value for name, value in (origin.signal or {}).items() if name in known} | dict(
         sample.points

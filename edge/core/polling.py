@@ -13,12 +13,13 @@ Which device is asked next is `edge.core.schedule`'s part.
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from edge.core.breaker import Breaker
 from edge.core.plan import HOLES, UNSUPPORTED, Block, Cut, Want, bisect, plan
+from firmware_profiles.decode import Registers
 
 SLOWEST_START_MS: Final = 1_000
 """First polls are spread over their period, but no longer than this: data shall be seen soon."""
@@ -38,11 +39,13 @@ class Poll:
     blocks: tuple[Block, ...]
     due_ms: int
     pending: deque[Block] = field(default_factory=deque)
-    values: dict[tuple[int, int], int] = field(default_factory=dict)
+    places: tuple[tuple[int, int], ...] = ()
+    words: tuple[int, ...] = ()
 
 
 class Request(NamedTuple):
-    """Something to send now: `poll` is None for a probe. `first` of its poll: a sleeper is to be woken."""
+    """Something to send now: `poll` is None for a probe. `first` of its poll: a sleeper is to be woken.
+    `unheard`: nobody knows yet whether the device is there at all."""
 
     device: "PolledDevice"
     poll: Poll | None
@@ -50,13 +53,14 @@ class Request(NamedTuple):
     address: int
     quantity: int
     first: bool
+    unheard: bool = False
 
 
 class Finished(NamedTuple):
     """A poll is over: what was read, by function code and address (maybe nothing), and what the device does
     not have."""
 
-    values: Mapping[tuple[int, int], int]
+    values: Registers
     unsupported: tuple[Want, ...] = ()
 
 
@@ -72,14 +76,18 @@ class PolledDevice:
         jitter: float,
         spacing_ms: int = 0,
         settle_ms: int = 0,
+        patience_ms: int = 0,
     ) -> None:
-        """Raises `edge.core.plan.PlanError`."""
+        """`patience_ms`: what an answer that does not come costs the line. Raises
+        `edge.core.plan.PlanError`."""
         self.name = name
         self.wants = tuple(sorted(set(wants)))
         self.breaker = Breaker()
         self.quiet_until_ms = now_ms
         self.version = 0
         """Grows whenever what `due` says has changed for more than the poll that was just asked."""
+        self.patience_ms = patience_ms
+        self._heard = False
         self._spacing_ms = spacing_ms
         self._settle_ms = settle_ms
         self._cuts: frozenset[Cut] = frozenset()
@@ -115,11 +123,12 @@ class PolledDevice:
         first = not poll.pending
         if first:
             poll.pending.extend(poll.blocks)
-            poll.values = {}
+            poll.places, poll.words = (), ()
         block = poll.pending[0]
-        return Request(self, poll, block.fc, block.address, block.count, first)
+        unheard = not self._heard and not self.breaker.failures
+        return Request(self, poll, block.fc, block.address, block.count, first, unheard)
 
-    def answered(self, poll: Poll | None, values: Iterable[int], now_ms: int) -> Finished | None:
+    def answered(self, poll: Poll | None, values: tuple[int, ...], now_ms: int) -> Finished | None:
         """The device sent `values` for its request. Returns the poll's end, if this was its last block."""
         self._alive(now_ms)
         if poll is None:
@@ -130,7 +139,8 @@ class PolledDevice:
                 other.due_ms = now_ms
             return None
         block = poll.pending.popleft()
-        poll.values.update(zip(block.places, values, strict=True))
+        poll.places += block.places  # the block's own, if it is the first: most polls have but one
+        poll.words += values
         return None if poll.pending else self._finish(poll, now_ms)
 
     def refused(self, poll: Poll | None, code: int, now_ms: int, jitter: float) -> Finished | None:
@@ -156,7 +166,7 @@ class PolledDevice:
         self._missing |= dict.fromkeys(block.wants, now_ms)
         self._outdated = True
         ended = None if poll.pending else self._finish(poll, now_ms)
-        return Finished(ended.values if ended else {}, block.wants)
+        return Finished(ended.values if ended else Registers((), ()), block.wants)
 
     def silent(self, poll: Poll | None, now_ms: int, jitter: float) -> Finished | None:
         """No answer came. A poll is over with that; what was read before stays valid."""
@@ -181,15 +191,16 @@ class PolledDevice:
             self._replan(now_ms, 0.0)
 
     def _alive(self, now_ms: int) -> None:
+        self._heard = True
         if self.breaker.failures or self.breaker.down:
             self.breaker = self.breaker.succeeded()
             self.version += 1
         self.quiet_until_ms = now_ms + self._spacing_ms
 
     def _finish(self, poll: Poll, now_ms: int) -> Finished:
-        values = poll.values
+        values = Registers(poll.places, poll.words)
         poll.pending.clear()
-        poll.values = {}
+        poll.places, poll.words = (), ()
         poll.due_ms += poll.every_ms
         if poll.due_ms < now_ms:
             poll.due_ms += -(-(now_ms - poll.due_ms) // poll.every_ms) * poll.every_ms

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from firmware_profiles.decode import codec, fixed, flags, json_document, registers, tlv
 from firmware_profiles.decode.codec import Codecs
+from firmware_profiles.decode.compiled import quick_sample
 from firmware_profiles.decode.model import (
     MAXIMUM_BINARY_BYTES,
     MAXIMUM_JSON_BYTES,
@@ -15,6 +16,7 @@ from firmware_profiles.decode.model import (
     Refusal,
     RefusalReason,
     RegisterPayload,
+    Registers,
     Sample,
 )
 from firmware_profiles.decode.points import FieldStep, assemble
@@ -52,8 +54,12 @@ def decode(
 
     Raises Refusal, and nothing else, when the payload can't be read at all.
     """
-    raw = _read(profile, payload, codecs)
     values = profile.parameter_values(parameters)
+    if isinstance(payload, RegisterPayload):
+        sample = quick_sample(profile, payload, values)
+        if sample is not None:
+            return Decoded((sample,))
+    raw = _read(profile, payload, codecs)
     return Decoded(tuple(assemble(profile, sample, values) for sample in raw.samples), tuple(raw.notes))
 
 
@@ -64,7 +70,8 @@ def explain(
     parameters: Mapping[str, float] | None = None,
     codecs: Codecs | None = None,
 ) -> Explanation:
-    """The same as `decode`, with every step on the way; a refusal is part of the answer."""
+    """The same as `decode`, with every step on the way; a refusal is part of the answer. Registers, which
+    `decode` reads by a plan, go step by step here."""
     try:
         raw = _read(profile, payload, codecs)
     except Refusal as refusal:
@@ -113,6 +120,7 @@ __all__ = [
     "Refusal",
     "RefusalReason",
     "RegisterPayload",
+    "Registers",
     "Sample",
     "decode",
     "explain",

@@ -1,6 +1,6 @@
 """What goes into the decoder and what comes out of it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -55,6 +55,35 @@ class MessagePayload:
     body: bytes
     port: int | None = None
     received_ms: int | None = None
+
+
+class Registers(Mapping[tuple[int, int], int]):
+    """What a poll read: the `words` at these `places` (function code and address). A table of them is made
+    only for who looks into it: a plan of the decoder does not."""
+
+    __slots__ = ("_table", "places", "words")
+
+    def __init__(self, places: tuple[tuple[int, int], ...], words: tuple[int, ...]) -> None:
+        self.places = places
+        self.words = words
+        self._table: dict[tuple[int, int], int] | None = None
+
+    def __getitem__(self, place: tuple[int, int]) -> int:
+        return self._by_place()[place]
+
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        return iter(self._by_place())
+
+    def __len__(self) -> int:
+        return len(self._by_place())
+
+    def __bool__(self) -> bool:
+        return bool(self.places)
+
+    def _by_place(self) -> dict[tuple[int, int], int]:
+        if self._table is None:
+            self._table = dict(zip(self.places, self.words, strict=True))
+        return self._table
 
 
 @dataclass(frozen=True, slots=True)

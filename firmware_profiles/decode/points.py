@@ -17,15 +17,7 @@ from firmware_profiles.decode.steps import (
     needs_fields,
     table_text,
 )
-from firmware_profiles.layouts import (
-    AnyOfDerive,
-    CompareDerive,
-    Derive,
-    FaultDerive,
-    Layout,
-    RouteDerive,
-    TimeField,
-)
+from firmware_profiles.layouts import AnyOfDerive, CompareDerive, Derive, FaultDerive, RouteDerive, TimeField
 from firmware_profiles.schema import Point, Profile
 
 _LATEST_MS = 4_102_444_800_000
@@ -45,41 +37,57 @@ class FieldStep(NamedTuple):
 def assemble(
     profile: Profile, raw: RawSample, parameters: Mapping[str, float], trace: list[FieldStep] | None = None
 ) -> Sample:
-    """The sample that the fields make. Every number outside its point's range is named in `bad`."""
+    """The sample that the fields make, and into `trace` each step. Every number outside its point's range is
+    named in `bad`."""
     values: dict[str, Value] = {}
     status: dict[str, str] = {}
     around = Surroundings(values, status, parameters)
-    steps: list[FieldStep] = []
     for field in sorted(raw.fields, key=lambda item: needs_fields(item.steps)):
-        _evaluate(profile, field, around, values, status)
         name = field.name
-        steps.append(FieldStep(name, field.at, field.raw, values.get(name), status.get(name)))
-    layout = profile.decode
-    for name, derive in layout.derive.items():
-        target = _derive(profile, name, derive, around, values, status)
-        if target is not None:
-            sources = derive.from_ if isinstance(derive, FaultDerive) else (derive.from_,)
-            read = ", ".join(table_text(values.get(source, status.get(source))) for source in sources)
-            at = f"from {', '.join(sources)}"
-            steps.append(FieldStep(target, at, read, values.get(target), status.get(target)))
-    if trace is not None:
-        trace.extend(steps)
-    return _sample(profile, layout, values, status)
+        evaluate(field, around, values, status, wants_number=wants_number(profile, name))
+        if trace is not None:
+            trace.append(FieldStep(name, field.at, field.raw, values.get(name), status.get(name)))
+    derive_all(profile, around, values, status, trace)
+    return make_sample(profile, values, status)
 
 
-def _wants_number(profile: Profile, name: str) -> bool:
+def wants_number(profile: Profile, name: str) -> bool:
+    """Whether the field of this name has to be a number."""
     point = profile.points.get(name)
     return point is not None and point.kind == "measure"
 
 
-def _evaluate(
-    profile: Profile, field: RawField, around: Surroundings, values: dict[str, Value], status: dict[str, str]
+def evaluate(
+    field: RawField,
+    around: Surroundings,
+    values: dict[str, Value],
+    status: dict[str, str],
+    *,
+    wants_number: bool,
 ) -> None:
+    """Puts the field's value among the values, or why it has none among the statuses."""
     try:
-        values[field.name] = apply(field.steps, field.raw, _wants_number(profile, field.name), around)
+        values[field.name] = apply(field.steps, field.raw, wants_number, around)
     except NoValue as none:
         if none.status is not None:
             status[field.name] = none.status
+
+
+def derive_all(
+    profile: Profile,
+    around: Surroundings,
+    values: dict[str, Value],
+    status: dict[str, str],
+    trace: list[FieldStep] | None = None,
+) -> None:
+    """Adds what is derived from the values, in the order in which the profile declares it."""
+    for name, derive in profile.decode.derive.items():
+        target = _derive(profile, name, derive, around, values, status)
+        if target is not None and trace is not None:
+            sources = derive.from_ if isinstance(derive, FaultDerive) else (derive.from_,)
+            read = ", ".join(table_text(values.get(source, status.get(source))) for source in sources)
+            at = f"from {', '.join(sources)}"
+            trace.append(FieldStep(target, at, read, values.get(target), status.get(target)))
 
 
 def _derive(
@@ -108,7 +116,8 @@ def _derive(
     elif isinstance(derive, CompareDerive):
         _derive_comparison(name, derive, value, around, values, status)
     else:
-        _evaluate(profile, RawField(name, value, derive, ""), around, values, status)
+        field = RawField(name, value, derive, "")
+        evaluate(field, around, values, status, wants_number=wants_number(profile, name))
     return name
 
 
@@ -140,9 +149,9 @@ def _same(value: Value, other: Value) -> bool:
     return value == other and isinstance(value, bool) == isinstance(other, bool)
 
 
-def _sample(
-    profile: Profile, layout: Layout, values: Mapping[str, Value], status: Mapping[str, str]
-) -> Sample:
+def make_sample(profile: Profile, values: Mapping[str, Value], status: Mapping[str, str]) -> Sample:
+    """The values that are points, each checked against its point."""
+    layout = profile.decode
     points: dict[str, Value] = {}
     why = {name: text for name, text in status.items() if name in profile.points and name not in values}
     bad: set[str] = set()

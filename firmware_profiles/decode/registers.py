@@ -26,13 +26,29 @@ def register_count(field: RegisterField) -> int:
     return ((field.byte or 0) + SIZES[field.type] + 1) // 2
 
 
+def places(layout: RegistersLayout, field: RegisterField) -> tuple[tuple[int, int], ...]:
+    """Function code and address of each register or bit of the field, in the order of addresses."""
+    fc = field.fc or layout.fc
+    count = 1 if fc <= 2 else register_count(field)
+    return tuple((fc, address) for address in range(field.address, field.address + count))
+
+
+def swaps_words(layout: RegistersLayout, field: RegisterField) -> bool:
+    """Whether its last register has the highest bits."""
+    return _WORDS[field.order or layout.order] == "little"
+
+
+def swaps_bytes(layout: RegistersLayout, field: RegisterField) -> bool:
+    """Whether the second byte of each register is the higher one. A single bit has no bytes."""
+    return (field.fc or layout.fc) > 2 and _BYTES[field.order or layout.order] == "little"
+
+
 def read(layout: RegistersLayout, payload: RegisterPayload) -> RawRead:
     """All fields whose registers are there; the others belong to another read. Raises Refusal if none is."""
     found: list[RawField] = []
     for name, field in layout.fields.items():
         fc = field.fc or layout.fc
-        addresses = range(field.address, field.address + (1 if fc <= 2 else register_count(field)))
-        words = [payload.values.get((fc, address)) for address in addresses]
+        words = [payload.values.get(place) for place in places(layout, field)]
         present = [word for word in words if word is not None and 0 <= word <= 0xFFFF]
         if len(present) < len(words):
             continue

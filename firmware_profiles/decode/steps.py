@@ -9,6 +9,8 @@ from firmware_profiles.decode.model import Raw, Value
 from firmware_profiles.layouts import Factor, FieldFactor, ParameterFactor, Steps
 
 _NUMBER: Final = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d{1,3})?", re.ASCII)
+LARGEST: Final = 2**64
+"""No measure is larger: nothing that a device counts needs more than 64 bits."""
 UNREADABLE: Final = "unreadable"
 UNLISTED: Final = "unlisted"
 UNSET: Final = "unset"
@@ -114,7 +116,7 @@ def _number(raw: Raw, strip: tuple[str, ...]) -> int | float:
         if not _NUMBER.fullmatch(text):
             raise NoValue(UNREADABLE)
         raw = float(text)
-    if isinstance(raw, bool) or raw is None or abs(raw) > 2**64:
+    if isinstance(raw, bool) or raw is None or abs(raw) > LARGEST:
         raise NoValue(UNREADABLE)
     return raw
 

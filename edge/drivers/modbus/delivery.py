@@ -9,7 +9,7 @@ from edge.core.polling import Finished
 from edge.driver import EdgeDevice, Emit, ReportTrouble, TroubleReason, TroubleReport, cut
 from edge.drivers.modbus.addresses import UnitAddress
 from firmware_profiles import Refusal, RegisterPayload, decode
-from firmware_profiles.decode import Decoded
+from firmware_profiles.decode import Decoded, Registers
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Delivery:
     def __init__(self, emit: Emit, trouble: ReportTrouble) -> None:
         self._emit = emit
         self._trouble = trouble
-        self._decoded: dict[_Poll, tuple[Member, Mapping[tuple[int, int], int], Decoded]] = {}
+        self._decoded: dict[_Poll, tuple[Member, Registers, Decoded]] = {}
 
     def keep(self, members: Mapping[str, Member]) -> None:
         """Forget devices that are no more."""
@@ -72,12 +72,14 @@ class Delivery:
         for reading in composed.readings:
             await self._emit(reading)
 
-    def _decode(self, member: Member, values: Mapping[tuple[int, int], int]) -> Decoded:
+    def _decode(self, member: Member, values: Registers) -> Decoded:
         device = member.device
-        poll = device.id, next(iter(values))
+        poll = device.id, values.places[0]
         kept = self._decoded.get(poll)
-        if kept is not None and kept[0] is member and kept[1] == values:
-            return kept[2]
+        if kept is not None and kept[0] is member:
+            before = kept[1]
+            if before.words == values.words and before.places == values.places:
+                return kept[2]
         decoded = decode(device.profile, RegisterPayload(values), parameters=device.parameters)
         self._decoded[poll] = member, values, decoded
         return decoded
