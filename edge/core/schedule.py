@@ -5,9 +5,10 @@ Rules:
 - Fast (alarm) polls go first, the one due first before the others. A slow block is let in between two fast
   ones only when it is late by more than its own period, so that at most one slow block stands between two
   alarm polls and none starves. Of slow polls the one that would be late first goes first.
-- Devices that failed last time, or are down, are doubtful: waiting for them once more may take only a tenth
-  of a busy line's time and half of an idle one's, so that the others keep theirs however many are dead. One
-  that lost a single answer on a sound line is asked again at its usual time.
+- Devices that failed last time, or are down, are doubtful. They are asked while nothing else becomes due
+  before the waiting for them would end. Where there is no such gap for long, waiting for them may take a
+  tenth of the line's time. So the others keep theirs however many are dead. One that lost a single answer on
+  a sound line is asked again at its usual time.
 - A device that wants to be left alone for a while is passed over without holding up the others.
 
 What is due later waits in a heap by time; what is due stands in one heap for each class. An entry whose
@@ -22,8 +23,6 @@ from edge.core.polling import NO_TARGET, Finished, Poll, PolledDevice, Request
 BUSY_SHARE: Final = 10
 """Waiting in vain for doubtful devices takes at most one part in so many of a busy line's time: with ten dead
 of fifty units the rest keep nine tenths, and each dead one is still looked for about once a minute."""
-IDLE_SHARE: Final = 2
-"""The same while nothing else is due: what becomes due meanwhile has to wait for the silence to end."""
 
 
 class _Entry(NamedTuple):
@@ -51,7 +50,6 @@ class LineSchedule:
         self._asked: _Entry | None = None
         self._asked_ms = 0
         self._busy_from_ms = 0
-        self._idle_from_ms = 0
 
     def add(self, device: PolledDevice) -> None:
         """A device joins, or replaces the one of its name."""
@@ -73,7 +71,7 @@ class LineSchedule:
             head = self._waiting_head()
             times = [] if head is None else [head.rank_ms]
             if self._doubtful:
-                times.append(self._idle_from_ms)
+                times.append(self._turn_ms(self._doubtful[0]))
             return min(times, default=None)
         self._asked, self._asked_ms = entry, now_ms
         self._last_was_fast = entry.poll is not None and entry.poll.fast and not entry.device.doubtful
@@ -104,20 +102,38 @@ class LineSchedule:
         if request.device.doubtful:
             cost_ms = now_ms - self._asked_ms
             self._busy_from_ms = now_ms + (BUSY_SHARE - 1) * cost_ms
-            self._idle_from_ms = now_ms + (IDLE_SHARE - 1) * cost_ms
 
     def _next(self, now_ms: int) -> _Entry | None:
         fast, slow = self._head(self._fast, now_ms), self._head(self._slow, now_ms)
         doubtful = self._head(self._doubtful, now_ms)
         if fast is None or self._last_was_fast:
-            if doubtful is not None and now_ms >= self._busy_from_ms:
+            if doubtful is not None and now_ms >= self._turn_ms(doubtful):
                 return heappop(self._doubtful)
             if fast is not None and slow is not None and slow.rank_ms < now_ms:
                 return heappop(self._slow)
         for head, heap in ((fast, self._fast), (slow, self._slow)):
             if head is not None:
                 return heappop(heap)
-        return heappop(self._doubtful) if doubtful is not None and now_ms >= self._idle_from_ms else None
+        if doubtful is not None and (
+            now_ms >= self._turn_ms(doubtful) or self._is_free_until(now_ms + doubtful.device.patience_ms)
+        ):
+            return heappop(self._doubtful)
+        return None
+
+    def _turn_ms(self, doubtful: _Entry) -> int:
+        """When a doubtful device is asked although others have to wait for it. One that failed only once is
+        asked soon: it may be an alarm's. The others first wait for a gap."""
+        device = doubtful.device
+        if device.breaker.failures <= 1:
+            return self._busy_from_ms
+        return max(self._busy_from_ms, doubtful.due_ms + BUSY_SHARE * device.patience_ms)
+
+    def _is_free_until(self, until_ms: int) -> bool:
+        """Whether nothing that will be answered becomes due before that."""
+        return not any(
+            entry.rank_ms < until_ms and not entry.retry and not entry.device.doubtful and self._valid(entry)
+            for entry in self._waiting
+        )
 
     def _collect(self, now_ms: int) -> None:
         """Moves what has become due into the heap of its class."""

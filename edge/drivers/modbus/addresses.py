@@ -10,6 +10,8 @@ from edge.drivers.modbus.frames import Exchange, reading, writing_coils, writing
 DEFAULT_TIMEOUT_MS: Final = 500
 """What Wiren Board's driver waits; its device templates set 1 to 2,000 ms."""
 LONGEST_TIMEOUT_MS: Final = 10_000
+LEAST_FIRST_S: Final = 0.1
+"""Most devices answer within 5 to 50 ms, the slow ones of the usual lists within 100."""
 DEFAULT_BAUD: Final = 9_600
 LONGEST_UNIT_RTU: Final = 247
 """248 to 255 are reserved on a serial line, and nobody answers 0."""
@@ -76,6 +78,16 @@ class UnitAddress:
     guard_s: float = 0.0
     spacing_ms: int = 0
     wake: Wake | None = None
+
+    @property
+    def first_timeout_s(self) -> float:
+        """How long a device that never spoke is waited for. On RTU a quarter, at least 100 ms: ten dead ones
+        shall not keep a line waiting that has just been opened. Who is slower is asked again, with all its
+        time. Over TCP a gateway may itself wait for the unit behind it: hurrying would only fill its queue.
+        """
+        if not is_rtu(self.place):
+            return self.timeout_s
+        return max(min(self.timeout_s, LEAST_FIRST_S), self.timeout_s / 4)
 
     @property
     def line(self) -> str:

@@ -66,6 +66,7 @@ class Line:
                     jitter=jitter,
                     spacing_ms=address.spacing_ms,
                     settle_ms=int(address.timeout_s * 1000) if is_rtu(address.place) else 0,
+                    patience_ms=int(address.timeout_s * 1000),
                 )
                 self._schedule.add(self._polled[device.id])
                 self._members[device.id] = member
@@ -103,7 +104,7 @@ class Line:
                     raise CommandError(f"{self.place.name}: not connected; try again")
 
                 async def exchange(one: Exchange) -> Answer:
-                    return await self._exchange(link, member, one)
+                    return await self._exchange(link, member, one, member.address.timeout_s)
 
                 return await write(exchange, member.address.unit, order)
         finally:
@@ -146,7 +147,10 @@ class Line:
             if request.first and member.address.wake is not None:
                 await self._wake(link, member)
             answer = await self._exchange(
-                link, member, reading(member.address.unit, request.fc, request.address, request.quantity)
+                link,
+                member,
+                reading(member.address.unit, request.fc, request.address, request.quantity),
+                member.address.first_timeout_s if request.unheard else member.address.timeout_s,
             )
         if self._members.get(member.device.id) is member:
             self._settle(request, member, answer)
@@ -174,12 +178,13 @@ class Line:
         polled = request.device
         was_down = polled.breaker.down
         finished = self._schedule.silent(request, now_ms, random.random())  # noqa: S311 - spreads probes
-        if not was_down:
+        hurried = request.unheard and member.address.first_timeout_s < member.address.timeout_s
+        if not was_down and not hurried:
             detail = f"{_place(request, member.address)}: no usable answer"
             self._report(member.device.id, answer.value, detail)
         return finished
 
-    async def _exchange(self, link: Link, member: Member, exchange: Exchange) -> Answer:
+    async def _exchange(self, link: Link, member: Member, exchange: Exchange, timeout_s: float) -> Answer:
         """One exchange, once line and device have been silent long enough. The line must be held."""
         polled = self._polled.get(member.device.id)
         now_s = self._loop.time()
@@ -189,7 +194,7 @@ class Line:
         if start_s > now_s:
             await self._deliver()
             await asyncio.sleep(max(0.0, start_s - self._loop.time()))
-        waiter = link.exchange(exchange, member.address.timeout_s)
+        waiter = link.exchange(exchange, timeout_s)
         try:
             await self._deliver()
             answer = await waiter
@@ -210,7 +215,7 @@ class Line:
     async def _wake(self, link: Link, member: Member) -> None:
         wake = member.address.wake
         assert wake is not None
-        await self._exchange(link, member, wake.exchange)
+        await self._exchange(link, member, wake.exchange, member.address.timeout_s)
         await asyncio.sleep(wake.pause_s)
 
     async def _deliver(self) -> None:

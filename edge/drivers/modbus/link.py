@@ -14,6 +14,7 @@ import serial
 from edge.driver import TroubleReason
 from edge.drivers.modbus.addresses import Place, SerialPlace, TcpPlace, character_s
 from edge.drivers.modbus.frames import Exchange, Framing, FramingError, RtuFraming, TcpFraming
+from edge.drivers.modbus.turn import Turn
 
 CONNECT_S: Final = 3.0
 _FRAME_OVERHEAD: Final = 3  # unit and checksum
@@ -43,13 +44,13 @@ class Link(asyncio.Protocol):
         self._framing = framing
         self._character_s = seconds_a_character
         self._loop = asyncio.get_running_loop()
-        self._waiter: asyncio.Future[Answer] | None = None
+        self._waiter: Turn[Answer] | None = None
         self._deadline_s = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
-    def exchange(self, exchange: Exchange, timeout_s: float) -> asyncio.Future[Answer]:
-        """Sends at once; the future ends within `timeout_s` and the time that both frames need on it."""
-        waiter = self._waiter = self._loop.create_future()
+    def exchange(self, exchange: Exchange, timeout_s: float) -> Turn[Answer]:
+        """Sends at once; the turn ends within `timeout_s` and the time that both frames need on it."""
+        waiter = self._waiter = Turn(self._loop)
         if not self.connected:
             self._settle(NoAnswer.BROKEN)
             return waiter
@@ -107,8 +108,8 @@ class Link(asyncio.Protocol):
 
     def _settle(self, answer: Answer) -> None:
         waiter, self._waiter = self._waiter, None
-        if waiter is not None and not waiter.done():
-            waiter.set_result(answer)
+        if waiter is not None:
+            waiter.settle(answer)
 
 
 class TcpLink(Link):

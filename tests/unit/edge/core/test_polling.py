@@ -27,11 +27,14 @@ def line(*devices: list[Want]) -> LineSchedule:
 class Play:
     """Serves a schedule for a while. `answer` gives values, an exception's code, or None for silence."""
 
-    def __init__(self, schedule: LineSchedule, *, good_ms: int = 10, timeout_ms: int = 500) -> None:
+    def __init__(
+        self, schedule: LineSchedule, *, good_ms: int = 10, timeout_ms: int = 500, first_ms: int = 500
+    ) -> None:
         self.schedule = schedule
         self.now_ms = 0
         self.good_ms = good_ms
         self.timeout_ms = timeout_ms
+        self.first_ms = first_ms
         self.asked: list[tuple[int, str, int, int]] = []
         """Time, device, address, count."""
         self.finished: list[tuple[int, str, dict[int, int]]] = []
@@ -46,7 +49,8 @@ class Play:
             name = choice.device.name
             self.asked.append((self.now_ms, name, choice.address, choice.quantity))
             said = answer(name, choice)
-            self.now_ms += self.timeout_ms if said is None else self.good_ms
+            patience_ms = self.first_ms if choice.unheard else self.timeout_ms
+            self.now_ms += patience_ms if said is None else self.good_ms
             if isinstance(said, list):
                 over = self.schedule.answered(choice, tuple(said), self.now_ms)
             elif isinstance(said, int):

@@ -2,6 +2,7 @@
 
 import random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,7 +12,9 @@ from edge.core.schedule import LineSchedule
 from tests.unit.edge.core.test_polling import Answer, Play, want, well
 
 
-def devices(count: int, *, ms: int = 100, spacing_ms: int = 0, settle_ms: int = 0) -> LineSchedule:
+def devices(
+    count: int, *, ms: int = 100, spacing_ms: int = 0, settle_ms: int = 0, patience_ms: int = 500
+) -> LineSchedule:
     schedule = LineSchedule()
     for number in range(1, count + 1):
         schedule.add(
@@ -22,6 +25,7 @@ def devices(count: int, *, ms: int = 100, spacing_ms: int = 0, settle_ms: int = 
                 jitter=0.0,
                 spacing_ms=spacing_ms,
                 settle_ms=settle_ms,
+                patience_ms=patience_ms,
             )
         )
     return schedule
@@ -56,6 +60,62 @@ def test_ten_dead_of_fifty_cost_a_line_with_time_no_turn() -> None:
 
     play = Play(devices(50, ms=1_000), good_ms=5).run(120_000, answer)
     assert len(play.asked) - count(play, *dead) >= 0.9 * 40 * 120
+
+
+@pytest.mark.parametrize(
+    ("first_ms", "seconds", "kept"),
+    [
+        (125, 10, 0.85),  # a serial line: who never spoke is waited for a quarter of the time
+        (125, 30, 0.95),
+        (500, 30, 0.80),  # over TCP the first look at ten dead ones takes five seconds
+    ],
+)
+def test_ten_dead_of_fifty_leave_the_others_their_rate_from_a_cold_start(
+    first_ms: int, seconds: int, kept: float
+) -> None:
+    """The dead ones are asked first, and the line is busy for six tenths of each second."""
+    dead = {f"d{number}" for number in range(1, 11)}
+
+    def answer(name: str, request: Request) -> Answer:
+        return None if name in dead else well(name, request)
+
+    schedule = devices(50, ms=1_000, settle_ms=500)
+    play = Play(schedule, good_ms=12, first_ms=first_ms).run(1_000 * seconds, answer)
+    assert len(play.asked) - count(play, *dead) >= kept * 40 * seconds
+
+
+def test_doubtful_devices_are_waited_for_while_nothing_else_becomes_due() -> None:
+    """An alarm poll every second, answered at once, beside a dead unit: none is ever late."""
+    schedule = LineSchedule()
+    alarm = [want(0, ms=1_000, fast=True)]
+    schedule.add(PolledDevice(alarm, name="alarm", now_ms=0, jitter=0.0, patience_ms=500))
+    schedule.add(PolledDevice([want(0, ms=1_000)], name="dead", now_ms=0, jitter=0.0, patience_ms=500))
+    play = Play(schedule).run(60_000, lambda name, request: None if name == "dead" else well(name, request))
+    assert [at for at, name, _, _ in play.asked if name == "alarm"] == list(range(0, 60_000, 1_000))
+    assert count(play, "dead") >= 6
+
+
+def test_where_there_is_no_gap_doubtful_devices_take_a_tenth_of_the_time() -> None:
+    schedule = LineSchedule()
+    schedule.add(PolledDevice([want(0, ms=200)], name="quick", now_ms=0, jitter=0.0, patience_ms=500))
+    schedule.add(PolledDevice([want(0, ms=1_000)], name="dead", now_ms=0, jitter=0.0, patience_ms=500))
+    play = Play(schedule).run(600_000, lambda name, request: None if name == "dead" else well(name, request))
+    assert 10 <= count(play, "dead") <= 0.1 * 600_000 / 500 + 2
+    assert count(play, "quick") >= 0.9 * 3_000
+
+
+def test_only_a_device_that_never_spoke_is_hurried() -> None:
+    device = PolledDevice([want(0)], name="d", now_ms=0, jitter=0.0)
+    schedule = LineSchedule()
+    schedule.add(device)
+    hurried = []
+
+    def answer(_: str, request: Request) -> Answer:
+        hurried.append(request.unheard)
+        return None if len(hurried) in (1, 4) else [7]
+
+    Play(schedule).run(8_000, answer)
+    assert hurried[:6] == [True, False, False, False, False, False]
 
 
 def test_a_line_of_dead_units_alone_is_looked_through_about_once_a_minute() -> None:
