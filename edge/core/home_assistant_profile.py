@@ -23,6 +23,8 @@ READ_COMPONENTS: Final = frozenset({"sensor", "binary_sensor", "event", "device_
 """What measures or reports. Everything else is there to be switched."""
 MOST_ENTITIES: Final = 60
 MOST_VALUES: Final = 40
+_SIGNS: Final = {">": "above", ">=": "at_least", "<": "below", "<=": "at_most"}
+_OPPOSITE: Final = {">": "<=", "<=": ">", "<": ">=", ">=": "<"}
 _TRUTHS: Final = {"true": ("true", "True"), "false": ("false", "False")}
 
 
@@ -42,11 +44,13 @@ class Entity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Part:
-    """An entity as an expose, with its path in the wrapped message and steps that replace the expose's."""
+    """An entity as an expose, with its path in the wrapped message and steps that replace the expose's; with
+    a `comparison`, what the number at the path is compared with makes the value."""
 
     expose: dict[str, Any]
     path: tuple[str | int, ...]
     steps: dict[str, Any] | None = None
+    comparison: dict[str, float] | None = None
     momentary: bool = False
     raws: tuple[Any, Any] | None = None
 
@@ -109,7 +113,12 @@ def _sensor(entity: Entity, template: Template | None, parts: Mapping[str, _Part
 
 def _binary(entity: Entity, template: Template | None, parts: Mapping[str, _Part]) -> _Part:
     on, off = _word(entity.config.get("payload_on"), "ON"), _word(entity.config.get("payload_off"), "OFF")
-    steps, raws = _binary_steps(on, off, template)
+    ordered = template is not None and template.comparison is not None and template.comparison[0] in _SIGNS
+    comparison, steps = None, None
+    if template is not None and ordered:
+        comparison, raws = _compared(on, off, template)
+    else:
+        steps, raws = _binary_steps(on, off, template)
     kind = entity.config.get("device_class")
     meaning = BINARY_CLASSES.get(kind) if isinstance(kind, str) else None
     words = set(point_name(entity.name).split("_"))
@@ -119,6 +128,7 @@ def _binary(entity: Entity, template: Template | None, parts: Mapping[str, _Part
         expose=_expose(entity, "binary", name, value_on="on", value_off="off"),
         path=_path(template),
         steps=steps,
+        comparison=comparison,
         momentary=isinstance(entity.config.get("off_delay"), int | float),
         raws=raws,
     )
@@ -132,17 +142,35 @@ def _binary_steps(on: str, off: str, template: Template | None) -> tuple[dict[st
         table |= dict.fromkeys(_TRUTHS.get(off.lower(), (off,)), False)
         return {"enum": table}, (on, off)
     operator, compared = template.comparison
-    if operator not in ("==", "!="):
-        raise UnreadableError(f"a comparison with {operator}: use a threshold rule on the number instead")
-    if {on.lower(), off.lower()} != {"true", "false"}:
-        # A comparison says True or False; where other words are awaited, Home Assistant knows nothing either.
-        raise UnreadableError(f"a comparison says True or False, but {on!r} and {off!r} are awaited")
+    _want_truths(on, off)
     yes = (operator == "==") == (on.lower() == "true")
     word = str(compared).lower() if isinstance(compared, bool) else f"{compared}"
     if isinstance(compared, float) and compared.is_integer():
         word = str(int(compared))
     raws = (word, f"not {word}") if yes else (f"not {word}", word)
     return {"enum": {word: yes}, "otherwise": not yes}, raws
+
+
+def _compared(on: str, off: str, template: Template) -> tuple[dict[str, float], tuple[float, float]]:
+    """A comparison of numbers as `derive` has it, and a number for each of its answers."""
+    assert template.comparison is not None
+    operator, limit = template.comparison
+    _want_truths(on, off)
+    if isinstance(limit, bool | str):
+        raise UnreadableError(f"a comparison with {operator} and {limit!r}, which is no number")
+    if {"int", "round"} & set(template.filters):
+        raise UnreadableError("a number that is rounded before it is compared")
+    above = operator.startswith(">")
+    raws = (limit + 1, limit - 1) if above else (limit - 1, limit + 1)
+    if on.lower() == "true":
+        return {_SIGNS[operator]: limit}, raws
+    return {_SIGNS[_OPPOSITE[operator]]: limit}, raws[::-1]
+
+
+def _want_truths(on: str, off: str) -> None:
+    """A comparison says True or False; where other words are awaited, Home Assistant knows nothing either."""
+    if {on.lower(), off.lower()} != {"true", "false"}:
+        raise UnreadableError(f"a comparison says True or False, but {on!r} and {off!r} are awaited")
 
 
 def _event(entity: Entity, template: Template | None, parts: Mapping[str, _Part]) -> _Part:
@@ -201,11 +229,16 @@ def _placed(document: Mapping[str, Any], parts: Mapping[str, _Part]) -> dict[str
     properties = {point: str(field["path"]) for point, field in document["decode"]["fields"].items()}
     points = {point: dict(one) for point, one in document["points"].items()}
     fields: dict[str, Any] = {}
+    derive: dict[str, Any] = {}
     rules = {key: dict(rule) for key, rule in document.get("rules", {}).items()}
     for point, field in document["decode"]["fields"].items():
         part = parts[properties[point]]
         steps = part.steps if part.steps is not None else {k: v for k, v in field.items() if k != "path"}
-        fields[point] = {"path": list(part.path), **steps}
+        if part.comparison is None:
+            fields[point] = {"path": list(part.path), **steps}
+        else:
+            fields[f"_{point}"] = {"path": list(part.path)}
+            derive[point] = {"kind": "compare", "from": f"_{point}", **part.comparison}
         if part.momentary:
             # It falls back by itself and never says so: only its rising tells, and each time anew.
             points[point]["kind"] = "event"
@@ -217,7 +250,7 @@ def _placed(document: Mapping[str, Any], parts: Mapping[str, _Part]) -> dict[str
         "transport": "home_assistant",
         "sources": ["Home Assistant's discovery message of the device"],
         "points": points,
-        "decode": {"kind": "json", "fields": fields},
+        "decode": {"kind": "json", "fields": fields} | ({"derive": derive} if derive else {}),
         "rules": rules,
         "examples": _examples(document, parts, properties),
     }

@@ -108,6 +108,17 @@ def test_plain_values_of_esphome() -> None:
             '{"x":7}',
             '{"x":0}',
         ),
+        (
+            {"val_tpl": "{{ value_json.x | float(0) > 5 }}", "pl_on": "True", "pl_off": "False"},
+            '{"x":"5.1"}',
+            '{"x":5}',
+        ),
+        (
+            {"val_tpl": "{{ value_json.x <= 5 }}", "pl_on": True, "pl_off": False},
+            '{"x":5}',
+            '{"x":5.1}',
+        ),
+        ({"val_tpl": "{{ value < 5 }}", "pl_on": "False", "pl_off": "True"}, "5", "4.9"),
     ],
 )
 def test_polarity(config: dict[str, Any], on: str, off: str) -> None:
@@ -159,7 +170,9 @@ def test_triggers_of_one_topic_are_one_event_point() -> None:
     "config",
     [
         {"val_tpl": "{{ 'ON' if value_json.a else 'OFF' }}"},
-        {"val_tpl": "{{ value_json.a > 5 }}", "pl_on": "True", "pl_off": "False"},
+        {"val_tpl": "{{ value_json.a > 5 }}"},
+        {"val_tpl": "{{ value_json.a | round > 5 }}", "pl_on": "True", "pl_off": "False"},
+        {"val_tpl": "{{ value_json.a > 'b' }}", "pl_on": "True", "pl_off": "False"},
         {"val_tpl": "{{ value_json.a == 1 }}"},
         {"val_tpl": 5},
         {"pl_on": "x", "pl_off": "x"},
