@@ -21,6 +21,8 @@ from edge.core.envelopes import EnvelopeError, EnvelopeFault
 
 MAXIMUM_DOCUMENT_BYTES: Final = 1_048_576
 """Kept of one body. The largest pushes of platforms, batches of some hundred messages, stay below."""
+MAXIMUM_XML_BYTES: Final = 65_536
+"""An event has 3 kB. Costly XML of the size above would hold up the gateway for half a second."""
 MOST_PARTS: Final = 32
 """A face terminal sends a document and up to four pictures."""
 MOST_HEADER_BYTES: Final = 4_096
@@ -188,6 +190,10 @@ def read_document(content: bytes, form: Form) -> Any:
 def read_xml(content: bytes) -> dict[str, Any]:
     """An XML element as an object under its name: its children by name, the first of each; text where it has
     none. Namespaces and attributes are left out. Raises EnvelopeError, also for a document with a DTD."""
+    if len(content) > MAXIMUM_XML_BYTES:
+        raise EnvelopeError(
+            EnvelopeFault.OVERSIZED, "document", f"more than {MAXIMUM_XML_BYTES} bytes of XML"
+        )
     text = _text(content)
     if "<!DOCTYPE" in text or "<!ENTITY" in text:
         raise EnvelopeError(EnvelopeFault.SHAPE, "document", "XML with a document type is not taken")

@@ -78,12 +78,12 @@ class AnsweredPayload(Model):
 
 
 class Answers(Model):
-    """All that is asked. `payload` says how a device behind plain MQTT writes; `port` is LoRaWAN's."""
+    """All that is asked. `payload` is how a device behind plain MQTT or HTTP writes; `port` is LoRaWAN's."""
 
     vendor: str
     model: str
     family: Family
-    transport: Literal["zigbee2mqtt", "lorawan", "mqtt", "modbus"]
+    transport: Literal["zigbee2mqtt", "lorawan", "mqtt", "modbus", "http"]
     name: Text | None = None
     payload: Literal["json", "bytes"] = "json"
     port: int | None = None

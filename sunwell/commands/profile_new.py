@@ -26,7 +26,7 @@ from firmware_profiles.yaml12 import Parsed, parse
 from sunwell.commands.profile_import import write_profile
 
 _console = Console(highlight=False)
-_TRANSPORTS: Final = ("zigbee2mqtt", "lorawan", "mqtt", "modbus")
+_TRANSPORTS: Final = ("zigbee2mqtt", "lorawan", "mqtt", "modbus", "http")
 _BATTERIES: Final = ("percent", "volts", "flag", "mains", "unknown")
 _PLACES: Final = {
     "json": "path in the JSON (a.b)",
@@ -79,7 +79,7 @@ def _ask() -> Answers:
         "transport": _choice("Transport", _TRANSPORTS),
         "name": {"zh": _text("Name 中文名称"), "en": _text("Name in English")},
     }
-    if said["transport"] == "mqtt":
+    if said["transport"] in ("mqtt", "http"):
         said["payload"] = _choice("Payload", ("json", "bytes"))
     if said["transport"] == "lorawan":
         said["port"] = _number("LoRaWAN port", whole=True)
