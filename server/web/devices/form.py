@@ -12,10 +12,14 @@ from server.places.schemas import PositionIn
 
 ADDRESS_FIELDS: Final[dict[str, tuple[str, ...]]] = {
     "mqtt": ("topic",),
-    "modbus": ("host", "port", "unit"),
+    "modbus": (
+        "host", "port", "framer", "serial_port", "baud", "parity", "stop_bits", "unit", "timeout_ms",
+    ),
     "http": ("source", "identity", "token", "field"),
-}
-_WHOLE: Final = frozenset({"port", "unit"})
+}  # fmt: skip
+_WHOLE: Final = frozenset({"port", "unit", "baud", "stop_bits", "timeout_ms"})
+_KEYS: Final = {"serial_port": "serial"}
+"""Where the address calls a field otherwise: the form has the device's serial number too."""
 M = TypeVar("M", bound=BaseModel)
 
 
@@ -67,11 +71,19 @@ def check(given: Mapping[str, str], profile: Profile | None) -> Checked:
     return Checked(position_id, device_id, position, device, errors)
 
 
+def field_of(where: str) -> str:
+    """The form's field for a place in the device that was refused."""
+    if where.startswith("address."):
+        key = where.removeprefix("address.")
+        return next((name for name, own in _KEYS.items() if own == key), key)
+    return where.replace("parameters.", "parameter.")
+
+
 def _address(given: Mapping[str, str], profile: Profile | None) -> dict[str, Any]:
     names = ADDRESS_FIELDS[profile.driver] if profile else ()
     texts = {name: given.get(name, "").strip() for name in names}
     return {
-        name: int(text) if name in _WHOLE and text.isdecimal() else text
+        _KEYS.get(name, name): int(text) if name in _WHOLE and text.isdecimal() else text
         for name, text in texts.items()
         if text
     }

@@ -16,7 +16,7 @@ from server.places import lists
 from server.places.service import put_position
 from server.users.roles import Right
 from server.users.viewer import Viewer
-from server.web.devices.form import ADDRESS_FIELDS, Checked, check
+from server.web.devices.form import ADDRESS_FIELDS, Checked, check, field_of
 from server.web.i18n import knows, say
 from server.web.rendering import language_of, render
 
@@ -70,7 +70,7 @@ def _register(context: Context, checked: Checked) -> dict[str, str]:
 
 def _field(where: str) -> str:
     names = {"id": "device_id", "resident_id": "subject", "well_id": "subject", "address.": "topic"}
-    return names.get(where) or where.replace("parameters.", "parameter.").removeprefix("address.")
+    return names.get(where) or field_of(where)
 
 
 def _form(
