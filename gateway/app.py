@@ -8,7 +8,7 @@ fares.
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Final, Self
@@ -20,14 +20,16 @@ from edge.driver import Driver, cut
 from edge.supervisor import SupervisedDriver
 from gateway import wire
 from gateway.applying import Applying
-from gateway.commands import answer
+from gateway.commanding import Commanding
+from gateway.commands import Means
 from gateway.condition import Condition
 from gateway.core.found import found_message
 from gateway.driving import driver_builders
 from gateway.judging import Judging
 from gateway.machine import wall_ms
+from gateway.outputs import Output
 from gateway.settings import GatewaySettings
-from gateway.store import DesiredStore
+from gateway.store import BookStore, DesiredStore
 from gateway.troubles import Reports
 from gateway.uplink import Uplink
 
@@ -41,14 +43,27 @@ _log = structlog.get_logger(__name__)
 class GatewayApp:
     """The gateway as an async context manager: entered, it runs; left, it has stopped in good order.
 
-    Raises LaneInUseError on entry if another gateway uses the same data folder.
+    `outputs` are its lights and buzzers; `restart` ends the program so that it is started again, and
+    `set_log_level` changes how much it logs (None: as usual). Raises LaneInUseError on entry if another
+    gateway uses the same data folder.
     """
 
-    def __init__(self, settings: GatewaySettings, *, clock: Callable[[], int] = wall_ms) -> None:
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        *,
+        clock: Callable[[], int] = wall_ms,
+        outputs: Sequence[Output] = (),
+        restart: Callable[[], None] | None = None,
+        set_log_level: Callable[[str | None], None] | None = None,
+    ) -> None:
         self.settings = settings
         self.session = uuid.uuid4().hex
         self._clock = clock
         self._reports = Reports(clock)
+        self._outputs = outputs
+        self._restart = restart
+        self._set_log_level = set_log_level
         self._drivers: dict[str, SupervisedDriver] = {}
         self._found: wire.FoundMessage | None = None
 
@@ -117,6 +132,7 @@ class GatewayApp:
             on_command=self._on_command,
             trouble=lambda source, detail: self._reports.add(source, "uplink", detail),
         )
+        self._commanding = self._commands()
         self._condition = Condition(
             settings,
             self.session,
@@ -128,11 +144,31 @@ class GatewayApp:
             drivers=self._drivers,
         )
         await self._judging.start()
-        for name, build in driver_builders(settings, self._clock, self._on_found).items():
+        builders = driver_builders(settings, self._clock, self._on_found, self._commanding.hear)
+        for name, build in builders.items():
             self._drivers[name] = SupervisedDriver(
                 name, build, emit=self._judging.emit, trouble=self._reports.driver
             )
         await self._applying.resume()
+        await self._commanding.open()
+
+    def _commands(self) -> Commanding:
+        means = Means(
+            state=self.state,
+            device=self._applying.device,
+            driver=lambda name: self._drivers[name].driver,
+            outputs=self._outputs,
+            restart=self._restart,
+            set_log_level=self._set_log_level,
+        )
+        return Commanding(
+            BookStore(self.settings.data / "commands.json"),
+            means,
+            reports=self._reports,
+            clock=self._clock,
+            reply=self._uplink.reply,
+            replied=self._uplink.replied,
+        )
 
     def _begin(self, group: asyncio.TaskGroup) -> None:
         works: dict[str, Callable[[], Awaitable[None]]] = {
@@ -142,6 +178,7 @@ class GatewayApp:
             "rules": self._judging.tick,
             "clock": self._judging.watch_clock,
             "health": self._condition.tell,
+            "commands": self._commanding.run,
         }
         self._tasks = [
             group.create_task(self._supervise(name, work), name=name) for name, work in works.items()
@@ -160,6 +197,7 @@ class GatewayApp:
         await asyncio.wait([*self._driver_tasks, *self._tasks], timeout=STOP_S)
         for task in (*self._driver_tasks, *self._tasks):
             task.cancel()
+        self._commanding.close()
         await self._judging.stop()
 
     async def _supervise(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
@@ -185,7 +223,5 @@ class GatewayApp:
         self._found = found_message(findings, self._clock())
         self._uplink.tell_found()
 
-    async def _on_command(self, command: wire.CommandMessage) -> wire.ReplyMessage:
-        reply = answer(command, now_ms=self._clock(), state=self.state())
-        _log.info("command", name=command.name, ok=reply.ok)
-        return reply
+    def _on_command(self, command: wire.CommandMessage) -> None:
+        self._commanding.take(command)

@@ -6,7 +6,7 @@ from typing import Final
 
 import structlog
 
-from edge.driver import cut
+from edge.driver import EdgeDevice, cut
 from edge.supervisor import SupervisedDriver
 from gateway import wire
 from gateway.core.desired import DesiredError, Wanted, difference, read_desired
@@ -49,6 +49,14 @@ class Applying:
     def applied(self) -> int:
         """The version of the desired state in force; 0 if there was none yet."""
         return 0 if self._wanted is None else self._wanted.message.version
+
+    def device(self, device_id: str) -> tuple[str, EdgeDevice] | None:
+        """A device in force and the name of its driver; None if there is none of this id."""
+        for driver, devices in self._wanted.devices.items() if self._wanted is not None else ():
+            for device in devices:
+                if device.id == device_id:
+                    return driver, device
+        return None
 
     async def resume(self) -> None:
         """Work by the last good document from the first moment, with or without a network."""

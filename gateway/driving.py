@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from edge.commanding import TellOutcome
 from edge.driver import Clock, Driver, Emit, ReportTrouble
 from edge.drivers.http import HttpDriver, HttpSettings, Source
 from edge.drivers.modbus import ModbusDriver
@@ -16,9 +17,11 @@ from gateway.settings import Broker, GatewaySettings, HttpListener
 BuildDriver = Callable[[Emit, ReportTrouble], Driver]
 
 
-def driver_builders(settings: GatewaySettings, clock: Clock, found: ReportFound) -> dict[str, BuildDriver]:
+def driver_builders(
+    settings: GatewaySettings, clock: Clock, found: ReportFound, outcome: TellOutcome
+) -> dict[str, BuildDriver]:
     """How to make each driver, by name; made without devices, which come with the desired state.
-    `found` takes what the sources say of devices."""
+    `found` takes what the sources say of devices, `outcome` what becomes known of commands later."""
     mqtt = MqttSettings(
         broker=_device_broker(settings.devices),
         client_id=f"sunwell-edge-{settings.name}",
@@ -29,7 +32,7 @@ def driver_builders(settings: GatewaySettings, clock: Clock, found: ReportFound)
     http = None if settings.http is None else _http(settings.http, settings.data / "pushed")
     return {
         "mqtt": lambda emit, trouble: MqttDriver(
-            (), emit=emit, trouble=trouble, settings=mqtt, clock=clock, found=found
+            (), emit=emit, trouble=trouble, settings=mqtt, clock=clock, found=found, outcome=outcome
         ),
         "modbus": lambda emit, trouble: ModbusDriver((), emit=emit, trouble=trouble, clock=clock),
         "http": lambda emit, trouble: HttpDriver((), emit=emit, trouble=trouble, settings=http, clock=clock),

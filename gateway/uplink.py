@@ -7,6 +7,7 @@ uplink is a task of its own: whatever happens to it, collecting, judging and kee
 import asyncio
 import random
 import socket
+from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final
@@ -33,6 +34,7 @@ CONNECT_S: Final = 2.0
 """For the TCP and TLS handshake; with ANSWER_S below the 5 s within which the gateway stops."""
 DELIVERY_S: Final = 30.0
 """For the broker to take a frame over a slow line."""
+MOST_REPLIES: Final = 1_000
 FOUND_AGAIN_S: Final = 900.0
 """How long the server may miss a found device that it was told of while it was away."""
 OLD_BROKER: Final = 0x84
@@ -50,8 +52,8 @@ class Uplink:
     """The connection to the server's broker.
 
     `state` gives the present StateMessage (its argument: online or not), `found` the devices that were found
-    (None as long as nobody asked for them), `on_desired` takes a document's
-    bytes, `on_command` answers a command, `trouble` hears of messages that can't be used.
+    (None as long as nobody asked for them), `on_desired` takes a document's bytes, `on_command` a command,
+    which is answered by `reply`, `trouble` hears of messages that can't be used.
     """
 
     def __init__(
@@ -64,7 +66,7 @@ class Uplink:
         state: Callable[[bool], wire.StateMessage],
         found: Callable[[], wire.FoundMessage | None],
         on_desired: Callable[[bytes], Awaitable[None]],
-        on_command: Callable[[wire.CommandMessage], Awaitable[wire.ReplyMessage]],
+        on_command: Callable[[wire.CommandMessage], None],
         trouble: Callable[[str, str], None],
         jitter: Callable[[], float] = random.random,
     ) -> None:
@@ -83,6 +85,11 @@ class Uplink:
         self._to_send = asyncio.Event()
         self._state_wanted = asyncio.Event()
         self._found_wanted = asyncio.Event()
+        self._replies: deque[wire.ReplyMessage] = deque(maxlen=MOST_REPLIES)
+        self._replies_wanted = asyncio.Event()
+        self.replied = asyncio.Event()
+        """Set while no reply waits to be sent."""
+        self.replied.set()
         self._stop = asyncio.Event()
         self._publishing: set[asyncio.Task[None]] = set()
         self._version = _VERSIONS[broker.version]
@@ -105,6 +112,12 @@ class Uplink:
     def tell_found(self) -> None:
         """What was found has changed, or the server may have missed it: publish it."""
         self._found_wanted.set()
+
+    def reply(self, message: wire.ReplyMessage) -> None:
+        """Send a reply, now or with the next connection. If the server misses it, it asks again."""
+        self._replies.append(message)
+        self.replied.clear()
+        self._replies_wanted.set()
 
     def stop(self) -> None:
         """Say goodbye and let `run` end, within 5 s."""
@@ -216,6 +229,7 @@ class Uplink:
                 group.create_task(self._send(client, group), name="uplink sends"),
                 group.create_task(self._publish_state(client), name="uplink tells its state"),
                 group.create_task(self._publish_found(client), name="uplink tells what was found"),
+                group.create_task(self._publish_replies(client), name="uplink replies"),
             ]
             await self._stop.wait()
             for task in (*tasks, *self._publishing):
@@ -263,6 +277,18 @@ class Uplink:
                     wire.topic(self._gateway, "up/found"), wire.encode(message), qos=1, timeout=DELIVERY_S
                 )
 
+    async def _publish_replies(self, client: aiomqtt.Client) -> None:
+        where = wire.topic(self._gateway, "up/reply")
+        while True:
+            while self._replies:
+                reply = self._replies[0]
+                await client.publish(where, wire.encode(reply), qos=1, timeout=DELIVERY_S)
+                if self._replies and self._replies[0] is reply:
+                    self._replies.popleft()
+            self.replied.set()
+            self._replies_wanted.clear()
+            await self._replies_wanted.wait()
+
     def _state_message(self, online: bool) -> tuple[str, bytes]:
         return wire.topic(self._gateway, "up/state"), wire.encode(self._state(online))
 
@@ -278,10 +304,7 @@ class Uplink:
                 elif channel == "down/ack":
                     self._acknowledge(wire.decode(channel, payload))
                 elif channel == "down/command" and not message.retain:
-                    reply = await self._on_command(wire.decode(channel, payload))
-                    await client.publish(
-                        wire.topic(self._gateway, "up/reply"), wire.encode(reply), qos=1, timeout=DELIVERY_S
-                    )
+                    self._on_command(wire.decode(channel, payload))
             except wire.WireError as error:
                 self._trouble("server", cut(error))
 

@@ -174,23 +174,33 @@ class DesiredMessage(msgspec.Struct, frozen=True, kw_only=True):
     health_ms: int = 30_000
 
 
+CommandName = Literal["identify", "test", "locate", "restart", "update", "log_level", "device"]
+
+
 class CommandMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """Ask a gateway to do something before `expires_ms`; answered on `up/reply` by `id`."""
+    """Ask a gateway to do something before `expires_ms`; answered on `up/reply` by `id`, a UUID. The same id
+    again gets the same reply and nothing is done twice. Arguments: `locate` {"seconds"}; `log_level`
+    {"level", "minutes"}; `device` {"device", "command", "arguments"} with a command of its profile."""
 
     v: int = VERSION
     id: str
-    name: Literal["identify", "test", "locate", "restart", "update"]
+    name: CommandName
     expires_ms: int
     arguments: dict[str, Any] = {}
 
 
+ReplyStage = Literal["queued", "transmitted", "done"]
+
+
 class ReplyMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer to a command."""
+    """The answer to a command. Without a `stage`, or with "done", it is the last one; a command that waits
+    for its device is first "queued", then "transmitted". With `ok` false it is always the last."""
 
     v: int = VERSION
     id: str
     ok: bool
     detail: str = ""
+    stage: ReplyStage | msgspec.UnsetType = msgspec.UNSET
 
 
 class FoundDevice(msgspec.Struct, frozen=True, kw_only=True):

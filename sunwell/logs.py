@@ -5,22 +5,37 @@ import sys
 
 import structlog
 
+_least = logging.INFO
+
+
+def set_level(name: str) -> None:
+    """From now on tell what is at least this important: debug, info, warning or error."""
+    global _least  # noqa: PLW0603 - a program has one log, and its loggers are made once
+    _least = logging.getLevelNamesMapping()[name.upper()]
+
+
+def _important(_logger: object, name: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    if logging.getLevelNamesMapping().get(name.upper(), logging.ERROR) < _least:
+        raise structlog.DropEvent
+    return event
+
 
 def set_up(*, verbose: bool = False) -> None:
     """Sends structlog and the libraries' own logs to standard error."""
-    level = logging.DEBUG if verbose else logging.INFO
+    set_level("debug" if verbose else "info")
     renderer: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer() if sys.stderr.isatty() else structlog.processors.JSONRenderer()
     )
     structlog.configure(
         processors=[
+            _important,
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             renderer,
         ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
+        wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )

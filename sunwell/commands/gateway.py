@@ -1,5 +1,6 @@
 """`sunwell gateway`: one gateway, from its settings (SUNWELL_GATEWAY_… or a TOML file)."""
 
+import asyncio
 import tomllib
 from pathlib import Path
 from typing import Annotated
@@ -28,9 +29,18 @@ def gateway(
     except (OSError, tomllib.TOMLDecodeError, ValidationError) as error:
         typer.echo(f"sunwell gateway: settings: {error}", err=True)
         raise typer.Exit(2) from error
+    usual = "debug" if verbose else "info"
     log.info("gateway starts", gateway=settings.name, data=str(settings.data))
     try:
-        until_stopped(lambda: GatewayApp(settings))
+        ended = asyncio.Event()
+        until_stopped(
+            lambda: GatewayApp(
+                settings,
+                restart=ended.set,
+                set_log_level=lambda level: logs.set_level(level or usual),
+            ),
+            ended,
+        )
     except LaneInUseError as error:
         typer.echo(f"sunwell gateway: another gateway uses this data folder: {error}", err=True)
         raise typer.Exit(2) from error

@@ -72,7 +72,7 @@ async def test_a_press_reaches_the_server_and_is_forgotten_once_acknowledged(
         assert [reading.v["action"] for reading in frame.readings] == ["emergency"]
         await server.acknowledge(frame)
         health = (await server.take("up/state", lambda state: _drained(state, app))).health
-        assert {driver.name for driver in health.drivers} == {"mqtt", "modbus"}
+        assert {driver.name for driver in health.drivers} >= {"mqtt", "modbus"}
         assert app.health().uplink_rtt_ms is not None
     async with running(settings(mosquitto, NAME, tmp_path)) as again:
         await again.online.wait()
@@ -183,27 +183,6 @@ async def test_a_bad_document_is_refused_with_its_reasons_and_the_last_good_one_
         await server.send("down/desired", desired(3, "b1"), retain=True)
         state = await server.take("up/state", lambda state: state.applied == 3)
         assert (state.refused, state.reason) == (None, None)
-
-
-async def test_commands_are_answered_and_late_ones_refused(
-    mosquitto: Mosquitto, server: FakeServer, tmp_path: Path
-) -> None:
-    async with running(settings(mosquitto, NAME, tmp_path)) as app:
-        await app.online.wait()
-        far = 4_000_000_000_000
-        asked = (
-            ("identify", far, True),
-            ("test", far, True),
-            ("restart", far, False),
-            ("identify", 1, False),
-        )
-        for number, (name, expires_ms, ok) in enumerate(asked):
-            await server.send(
-                "down/command",
-                wire.CommandMessage(id=str(number), name=name, expires_ms=expires_ms),  # type: ignore[arg-type]  # a Literal
-            )
-            reply = await server.take("up/reply")
-            assert (reply.id, reply.ok) == (str(number), ok)
 
 
 async def test_a_message_that_cannot_be_read_is_counted_and_stops_nothing(
