@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 from typing import Final
 
-from server.web.i18n import en, zh
+from server.web.i18n import en, registering, zh
 
-TABLES: Final[Mapping[str, Mapping[str, str]]] = {"zh": zh.WORDS, "en": en.WORDS}
+TABLES: Final[Mapping[str, Mapping[str, str]]] = {
+    "zh": zh.WORDS | registering.ZH,
+    "en": en.WORDS | registering.EN,
+}
 DEFAULT: Final = "zh"
 
 

@@ -28,7 +28,7 @@ CHOSEN = {
     "family.": ["fall", "button", "well", "temperature"],
     "tasks.": ["waiting", "working"],
     "task.clock_": ["device", "gateway", "server", "human"],
-    "register.": ["topic", "host", "port", "unit"],
+    "register.": ["topic", "host", "port", "unit", "source", "identity", "token", "field"],
     "profiles.kind.": ["measure", "state", "event"],
     "devices.verified.": ["device", "vendor-decoder", "manual", "computed"],
 }
