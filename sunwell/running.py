@@ -1,6 +1,7 @@
 """Running a part until it is told to stop."""
 
 import asyncio
+import gc
 import signal
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -19,6 +20,14 @@ def until_stopped(
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
         async with part():
+            _settle_memory()
             await stop.wait()
 
     asyncio.run(run())
+
+
+def _settle_memory() -> None:
+    """What the start has made (modules, profiles, tables) stays to the end: the search for garbage passes it
+    over from now on. Else each full search would stop everything for 0.1 to 0.2 s, presses too."""
+    gc.collect()
+    gc.freeze()

@@ -20,8 +20,6 @@ from server.errors import NotFoundError
 
 QUIET: Final = timedelta(seconds=75)
 """A connected gateway with nothing to read tells its health every 30 s: two and a half reports missed."""
-SEEN_STEP: Final = timedelta(seconds=5)
-"""`seen_at` is written at most this often: a gateway that sends ten frames a second costs one write."""
 
 
 def heard_state(session: Session, *, gateway_id: str, state: StateMessage, now: datetime) -> None:
@@ -47,7 +45,7 @@ def heard_state(session: Session, *, gateway_id: str, state: StateMessage, now: 
 def heard_data(session: Session, *, gateway_id: str, now: datetime) -> None:
     """Notes that readings came from the gateway: alive follows data, not an open socket."""
     gateway = session.get(Gateway, gateway_id)
-    if gateway is not None and (gateway.seen_at is None or now - gateway.seen_at > SEEN_STEP):
+    if gateway is not None:
         gateway.seen_at = now
 
 

@@ -30,6 +30,8 @@ QUEUE: Final = 500
 BATCH: Final = 100
 RETRY_S: Final = 1.0
 RELOAD_S: Final = 1.0
+HEARD_STEP_S: Final = 5.0
+"""At most this often it is written that a gateway was heard: ten frames a second cost one write."""
 OLDEST_MS: Final = 1_577_836_800_000
 """2020-01-01. A reading from before has no clock behind it."""
 AHEAD: Final = timedelta(hours=24)
@@ -64,6 +66,7 @@ class FrameWriter:
         self._firmware = FirmwareReports(context)
         self._places: dict[str, _Place] = {}
         self._loaded_at = -RELOAD_S
+        self._heard_at: dict[str, float] = {}
         self._failing = False
 
     def put(self, frame: Arrived) -> None:
@@ -111,7 +114,7 @@ class FrameWriter:
             for arrived in batch:
                 await self._refuse(arrived, "store_refused", error.message)
         READINGS.inc(len(points))
-        await asyncio.to_thread(self._heard, {gateway for gateway, _ in acks})
+        await self._note_heard({gateway for gateway, _ in acks})
         if self._firmware.waiting:
             await asyncio.to_thread(self._firmware.keep)
         for (gateway, epoch), seqs in acks.items():
@@ -167,9 +170,15 @@ class FrameWriter:
                 found[position] = _Place(area, (before.gateways if before else frozenset()) | {gateway})
         return found
 
+    async def _note_heard(self, gateway_ids: set[str]) -> None:
+        """Alive follows data, but a transaction a frame would stand in the way of alarms."""
+        moment = asyncio.get_running_loop().time()
+        due = {one for one in gateway_ids if moment - self._heard_at.get(one, -HEARD_STEP_S) >= HEARD_STEP_S}
+        if due:
+            await asyncio.to_thread(self._heard, due)
+            self._heard_at |= dict.fromkeys(due, moment)
+
     def _heard(self, gateway_ids: set[str]) -> None:
-        if not gateway_ids:
-            return
         with self._context.database.write() as session:
             for gateway_id in sorted(gateway_ids):
                 gateways.heard_data(session, gateway_id=gateway_id, now=now())
