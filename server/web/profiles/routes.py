@@ -1,6 +1,7 @@
 """`/profiles`, `/profiles/{id}`."""
 
 from collections.abc import Iterable, Mapping
+from threading import BoundedSemaphore
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
@@ -20,6 +21,8 @@ from server.web.profiles import wording
 from server.web.rendering import render
 
 router = APIRouter(include_in_schema=False)
+_SANDBOXES: Final = BoundedSemaphore(2)
+"""Each is two processes: whoever pastes while two are at work waits half a second at most for his turn."""
 LONGEST: Final = 20_000
 """Characters of a pasted payload: the longest examples have a tenth of it."""
 
@@ -126,7 +129,7 @@ def _page(request: Request, viewer: Any, profile: Profile, given: Mapping[str, s
 def _explained(profile: Profile, payload: Payload, parameters: Mapping[str, float]) -> Explanation:
     if not isinstance(profile.decode, CodecLayout):
         return explain(profile, payload, parameters=parameters)
-    with Sandbox() as codecs:
+    with _SANDBOXES, Sandbox() as codecs:
         return explain(profile, payload, parameters=parameters, codecs=codecs)
 
 
