@@ -1,4 +1,4 @@
-"""`python -m benchmarks press`: what Sunwell does on this machine, as tables and as JSON in build/bench."""
+"""`python -m benchmarks press|modbus`: what Sunwell does here, as tables and as JSON in build/bench."""
 
 import asyncio
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from benchmarks import modbus as poller
 from benchmarks import press as presses
 from benchmarks.report import show_machine
 from benchmarks.systems import Parts
@@ -36,6 +37,18 @@ def press(
     show_machine()
     plan = presses.Plan(count=count, pace=pace, load=load, rounds=rounds)
     asyncio.run(presses.measure(tuple(parts or BOTH), plan, out))
+
+
+@app.command()
+def modbus(
+    rounds: Rounds = 5,
+    seconds: Annotated[float, typer.Option(min=0.2, help="Length of a case")] = 2.0,
+    dead_seconds: Annotated[float, typer.Option(min=1, help="Length of a run with dead units")] = 30.0,
+    out: Out = FOLDER,
+) -> None:
+    """The Modbus poller beside pymodbus, and with ten dead units of fifty on an RTU line."""
+    show_machine()
+    poller.measure(rounds, seconds, dead_seconds, out)
 
 
 if __name__ == "__main__":
