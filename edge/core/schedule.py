@@ -65,8 +65,10 @@ class LineSchedule:
 
     def choose(self, now_ms: int) -> Request | int | None:
         """The request to send now; or when there will be one; or None if there never will be."""
-        self._collect(now_ms)
-        entry = self._next(now_ms)
+        entry = self._only(now_ms)
+        if entry is None:
+            self._collect(now_ms)
+            entry = self._next(now_ms)
         if entry is None:
             head = self._waiting_head()
             times = [] if head is None else [head.rank_ms]
@@ -134,6 +136,18 @@ class LineSchedule:
             entry.rank_ms < until_ms and not entry.retry and not entry.device.doubtful and self._valid(entry)
             for entry in self._waiting
         )
+
+    def _only(self, now_ms: int) -> _Entry | None:
+        """What is due, if it is but one and a sure thing: the usual case on a line with a single device."""
+        waiting = self._waiting
+        if self._fast or self._slow or self._doubtful or not waiting or waiting[0].rank_ms > now_ms:
+            return None
+        entry = waiting[0]
+        if any(other.rank_ms <= now_ms for other in waiting[1:3]) or entry.retry or entry.poll is None:
+            return None
+        if entry.device.doubtful or entry.device.quiet_until_ms > now_ms or not self._valid(entry):
+            return None
+        return heappop(waiting)
 
     def _collect(self, now_ms: int) -> None:
         """Moves what has become due into the heap of its class."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from edge.core.compose import Origin, compose
 from edge.core.plan import Want
@@ -21,8 +22,7 @@ class Member:
     wants: tuple[Want, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
+class Said(NamedTuple):
     """What a poll ended with, and when, in UTC milliseconds since 1970."""
 
     member: Member

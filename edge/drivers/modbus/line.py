@@ -19,6 +19,7 @@ from edge.drivers.modbus.commands import CommandError, Write, write
 from edge.drivers.modbus.delivery import Deliver, Member, Said
 from edge.drivers.modbus.frames import Exchange, exception_of, reading, values_of
 from edge.drivers.modbus.link import Answer, Link, LinkError, NoAnswer, connect
+from edge.drivers.modbus.turn import Turn
 
 SILENT_REQUESTS: Final = 3
 SILENT_S: Final = 3.0
@@ -37,7 +38,8 @@ class Line:
         self._members: dict[str, Member] = {}
         self._polled: dict[str, PolledDevice] = {}
         self._schedule = LineSchedule()
-        self._changed = asyncio.Event()
+        self._changed = False
+        self._idle: Turn[None] | None = None
         self._link: Link | None = None
         self._silent = 0
         self._answered_s = 0.0
@@ -70,7 +72,9 @@ class Line:
                 )
                 self._schedule.add(self._polled[device.id])
                 self._members[device.id] = member
-        self._changed.set()
+        self._changed = True
+        if self._idle is not None:
+            self._idle.settle(None)
 
     async def run(self) -> None:
         """Poll until cancelled."""
@@ -79,7 +83,7 @@ class Line:
                 link = self._link
                 if link is None or not link.connected:
                     link = await self._connect()
-                self._changed.clear()
+                self._changed = False
                 choice = self._schedule.choose(self._now_ms())
                 if isinstance(choice, Request):
                     await self._serve(link, choice)
@@ -104,19 +108,27 @@ class Line:
                     raise CommandError(f"{self.place.name}: not connected; try again")
 
                 async def exchange(one: Exchange) -> Answer:
-                    return await self._exchange(link, member, one, member.address.timeout_s)
+                    answer = await self._exchange(link, member, one, member.address.timeout_s)
+                    polled = self._polled.get(device_id)
+                    if polled is not None:
+                        polled.spoke(self._now_ms())
+                    return answer
 
                 return await write(exchange, member.address.unit, order)
         finally:
             self._commands -= 1
 
     async def _wait(self, until_ms: int | None) -> None:
-        rest_s = None if until_ms is None else max(0, until_ms - self._now_ms()) / 1000
-        try:
-            async with asyncio.timeout(rest_s):
-                await self._changed.wait()
-        except TimeoutError:
+        if self._changed:
             return
+        idle = self._idle = Turn[None](self._loop)
+        timer = None if until_ms is None else self._loop.call_at(until_ms / 1000, idle.settle, None)
+        try:
+            await idle
+        finally:
+            self._idle = None
+            if timer is not None:
+                timer.cancel()
 
     async def _connect(self) -> Link:
         await self._deliver()
@@ -143,15 +155,13 @@ class Line:
         member = self._members[request.device.name]
         if self._commands:
             await self._deliver()  # it must not wait behind a command
+        address = member.address
+        timeout_s = address.first_timeout_s if request.unheard else address.timeout_s
+        exchange = reading(address.unit, request.fc, request.address, request.quantity)
         async with self._in_use:
-            if request.first and member.address.wake is not None:
-                await self._wake(link, member)
-            answer = await self._exchange(
-                link,
-                member,
-                reading(member.address.unit, request.fc, request.address, request.quantity),
-                member.address.first_timeout_s if request.unheard else member.address.timeout_s,
-            )
+            if request.first and address.wake is not None:
+                await self._wake(link, member, timeout_s)
+            answer = await self._exchange(link, member, exchange, timeout_s)
         if self._members.get(member.device.id) is member:
             self._settle(request, member, answer)
         else:
@@ -196,26 +206,28 @@ class Line:
             await asyncio.sleep(max(0.0, start_s - self._loop.time()))
         waiter = link.exchange(exchange, timeout_s)
         try:
-            await self._deliver()
+            if self._said is not None:
+                await self._deliver()
             answer = await waiter
         except asyncio.CancelledError:
             link.close()  # its answer is still on the way, and would be taken for another's
             raise
-        if polled is not None:
-            polled.spoke(self._now_ms())
         if not isinstance(answer, NoAnswer):
             self._silent = 0
-            self._answered_s = self._loop.time()
+            self._answered_s = link.ended_s
         elif answer is NoAnswer.TIMEOUT or is_rtu(self.place):
             self._silent += 1
             if self._silent >= SILENT_REQUESTS and self._loop.time() - self._answered_s >= SILENT_S:
                 link.close()
         return answer
 
-    async def _wake(self, link: Link, member: Member) -> None:
+    async def _wake(self, link: Link, member: Member, timeout_s: float) -> None:
         wake = member.address.wake
         assert wake is not None
-        await self._exchange(link, member, wake.exchange, member.address.timeout_s)
+        await self._exchange(link, member, wake.exchange, timeout_s)
+        polled = self._polled.get(member.device.id)
+        if polled is not None:
+            polled.spoke(self._now_ms())
         await asyncio.sleep(wake.pause_s)
 
     async def _deliver(self) -> None:
