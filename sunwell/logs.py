@@ -42,5 +42,5 @@ def set_up(*, verbose: bool = False) -> None:
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s"
     )
-    for noisy in ("amqtt", "transitions", "pymodbus", "mqtt", "python_multipart"):
+    for noisy in ("amqtt", "transitions", "pymodbus", "mqtt", "python_multipart", "uvicorn"):
         logging.getLogger(noisy).setLevel(logging.ERROR)

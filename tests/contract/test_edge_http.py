@@ -3,6 +3,7 @@
 import asyncio
 import hmac
 import json
+import ssl
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 
 from edge.core.http_auth import onenet_signature
 from edge.driver import EdgeDevice, TroubleReason
-from edge.drivers.http import Source, listener
+from edge.drivers.http import HttpDriver, Source, listener
 from edge.readings import Reading, TimeSource
 from tests.contract.edge_http import (
     MAC,
@@ -26,7 +27,8 @@ from tests.contract.edge_http import (
     serving,
     settings,
 )
-from tests.contract.edge_inbox import PATIENCE_S, Inbox, device
+from tests.contract.edge_inbox import PATIENCE_S, Inbox, device, running
+from tests.contract.test_edge_mqtt_tls import make_certificate
 
 PRESS = {"device": "860000000000001", "time": "2026-03-02T08:15:04+08:00", "sos": True}
 
@@ -257,6 +259,12 @@ REFUSED: list[tuple[str, dict[str, Any], int, TroubleReason | None]] = [
      TroubleReason.UNEXPECTED_SHAPE),
     (f"/in/kiosks/{TOKEN}", {"content": b"<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", "headers":
      {"Content-Type": "text/xml"}}, 400, TroubleReason.UNEXPECTED_SHAPE),
+    (
+        f"/in/kiosks/{TOKEN}",
+        {"json": {"a": 1}, "headers": {"Content-Encoding": "gzip"}},
+        415,
+        TroubleReason.UNEXPECTED_SHAPE,
+    ),
     (f"/in/kiosks/{TOKEN}", {"data": {"a": "b"}}, 415, TroubleReason.UNEXPECTED_SHAPE),
     (f"/in/kiosks/{TOKEN}", {"content": b"x", "headers": {"Content-Type": "multipart/form-data"}}, 415,
      TroubleReason.UNEXPECTED_SHAPE),
@@ -299,8 +307,8 @@ async def test_too_large_is_refused_announced_or_not(tmp_path: Path, inbox: Inbo
         except (httpx.WriteError, httpx.ReadError):
             pass  # hung up on, while it still sent
         await inbox.until(lambda: inbox.reasons() == [TroubleReason.OVERSIZED] * 2)
-        large = {"json": {"a": "x" * 150_000}}
-        assert (await client.post(f"/in/kiosks/{TOKEN}", **large)).status_code == 400
+        large = {"a": "x" * 150_000}
+        assert (await client.post(f"/in/kiosks/{TOKEN}", json=large)).status_code == 400
         fits = await client.post(f"/in/kiosks/{TOKEN}", **form(event()))
         assert fits.json() == {"kept": 1}
 
@@ -390,3 +398,50 @@ async def test_addresses_that_cannot_be(tmp_path: Path, inbox: Inbox) -> None:
         assert (await client.post(f"/in/kiosks/{TOKEN}", json=event())).status_code == 200
     wrong = {report.source for report in inbox.troubles if report.reason is TroubleReason.BAD_ADDRESS}
     assert wrong == {one.id for one in bad}
+
+
+async def test_over_tls(tmp_path: Path, inbox: Inbox) -> None:
+    make_certificate(tmp_path)
+    config = settings(tmp_path, certificate=tmp_path / "cert.pem", key=tmp_path / "key.pem")
+    async with serving(inbox, config, kiosk()) as plain:
+        with pytest.raises(httpx.TransportError):
+            await plain.post(f"/in/kiosks/{TOKEN}", json=event())
+        secure = str(plain.base_url).replace("http://", "https://")
+        trusted = ssl.create_default_context(cafile=tmp_path / "cert.pem")
+        async with httpx.AsyncClient(base_url=secure, verify=trusted, trust_env=False) as client:
+            assert (await client.post(f"/in/kiosks/{TOKEN}", **form(event()))).json() == {"kept": 1}
+    assert len(inbox.readings) == 1
+
+
+async def test_a_port_in_use_is_told_and_tried_again(tmp_path: Path, inbox: Inbox) -> None:
+    async with serving(inbox, settings(tmp_path)) as client:
+        taken = int(str(client.base_url).rpartition(":")[2])
+        second = HttpDriver(
+            (), emit=inbox.emit, trouble=inbox.trouble, settings=settings(tmp_path, port=taken)
+        )
+        with pytest.raises(OSError, match="in use"):
+            await second.run()
+    again = HttpDriver((), emit=inbox.emit, trouble=inbox.trouble, settings=settings(tmp_path, port=taken))
+    for _ in range(2):  # one object may run several times
+        async with running(again.run), asyncio.timeout(PATIENCE_S):
+            await again.ready.wait()
+            assert again.address == ("127.0.0.1", taken)
+
+
+async def test_without_settings_it_waits_and_says_so(inbox: Inbox) -> None:
+    driver = HttpDriver([kiosk()], emit=inbox.emit, trouble=inbox.trouble)
+    async with running(driver.run):
+        await asyncio.sleep(0)
+    assert inbox.reasons("kiosk") == [TroubleReason.BAD_ADDRESS]
+
+
+async def test_devices_that_change_while_it_runs(tmp_path: Path, inbox: Inbox) -> None:
+    driver = HttpDriver([kiosk()], emit=inbox.emit, trouble=inbox.trouble, settings=settings(tmp_path))
+    async with running(driver.run), asyncio.timeout(PATIENCE_S):
+        await driver.ready.wait()
+        host, port = driver.address or ("", 0)
+        async with httpx.AsyncClient(base_url=f"http://{host}:{port}", trust_env=False) as client:
+            driver.apply([kiosk("new", "another-token")])
+            assert (await client.post(f"/in/kiosks/{TOKEN}", json=event())).status_code == 401
+            assert (await client.post("/in/kiosks/another-token", json=event())).status_code == 200
+    assert [reading.device for reading in inbox.readings] == ["new"]

@@ -248,8 +248,9 @@ class Intake:
     async def _read(self, request: Request, caller: _Caller) -> list[Any]:
         """The documents of the body. Raises Refused."""
         kind = body_type(request.headers.get("content-type"))
-        if kind is None:
-            detail = "a content type that is not taken: send JSON, XML or multipart/form-data"
+        packed = request.headers.get("content-encoding", "identity").lower() != "identity"
+        if kind is None or packed:
+            detail = "a content type that is not taken: send JSON, XML or multipart/form-data, not packed"
             raise Refused(415, TroubleReason.UNEXPECTED_SHAPE, detail)
         body = open_body(kind)
         try:

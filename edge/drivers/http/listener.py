@@ -7,12 +7,16 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
+import h11
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEADER_S: Final = 10
 """From the connection, or the first byte of another request, to the end of the request's headers."""
+DRAIN_S: Final = 30
+"""For the rest of a body that is answered already: a terminal that speaks digest sends its pictures before it
+reads that it has to prove itself."""
 KEEP_ALIVE_S: Final = 15
 STOP_S: Final = 2
 MOST_CONNECTIONS: Final = 256
@@ -49,7 +53,8 @@ class _PatientProtocol(H11Protocol):
 
     def _wait_for_request(self) -> None:
         if self._deadline is None and not self.transport.is_closing():
-            self._deadline = self.loop.call_later(HEADER_S, self.transport.abort)
+            draining = self.conn.their_state is h11.SEND_BODY
+            self._deadline = self.loop.call_later(DRAIN_S if draining else HEADER_S, self.transport.abort)
 
     def _forget_deadline(self) -> None:
         if self._deadline is not None:

@@ -114,6 +114,7 @@ def test_onenet_in_its_forms() -> None:
     for document in ({"msg": point}, {"msg": json.dumps(point)}, {"msg": [point]}):
         content = only("onenet", document)
         assert (content.body, content.time_ms) == (b'{"a": 1}', AT_MS)
+    wrong: dict[str, Any]
     for wrong in ({"msg": "{"}, {}, {"msg": 3}, {"msg": []}):
         with pytest.raises(EnvelopeError):
             contents("onenet", wrong)
