@@ -158,9 +158,9 @@ class RtuFraming:
         exchange = self._exchange
         if exchange is None:
             return None
-        self.heard = True
         self._buffer += data
         self._drop_echo(exchange)
+        self.heard = bool(self._buffer)  # the echo alone is nothing that was said
         answer = _hunt(bytes(self._buffer), exchange)
         if answer is not None:
             self._exchange = None

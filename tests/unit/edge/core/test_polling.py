@@ -151,10 +151,11 @@ def test_silence_in_the_middle_keeps_what_was_read() -> None:
     assert [values for _, _, values in play.finished] == [{0: 0}]
 
 
-def test_a_hole_is_found_once_and_remembered_for_a_day() -> None:
+@pytest.mark.parametrize("code", [2, 3])
+def test_a_hole_is_found_once_and_remembered_for_a_day(code: int) -> None:
     def answer(name: str, request: Request) -> Answer:
         hole = request.address < 4 < request.address + request.quantity
-        return 2 if hole else well(name, request)
+        return code if hole else well(name, request)
 
     play = Play(line([want(address, ms=60_000) for address in (0, 2, 6, 8)])).run(200_000, answer)
     assert [(address, count) for _, _, address, count in play.asked] == [(0, 9), (0, 3), (6, 3)] + [

@@ -131,6 +131,10 @@ def test_an_echo_is_passed_over_and_is_no_consent_to_a_write() -> None:
     quiet = RtuFraming()
     assert quiet.feed(quiet.begin(write)) == write.request  # a line that does not echo: the answer
     sent = framing.begin(READ)
+    assert framing.feed(sent[:3]) is None
+    assert framing.feed(sent[3:]) is None
+    assert framing.heard is False  # a dead unit on a line that echoes is silent
+    sent = framing.begin(READ)
     assert framing.feed(sent + rtu(1, ANSWER)) == ANSWER
     sent = framing.begin(write)
     assert framing.feed(sent) is None
