@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from server.alarms.routes import router as alarms
 from server.audit.routes import router as audit
+from server.commands.routes import router as commands
 from server.db.migrate import is_current
 from server.dependencies import GetContext
 from server.devices.routes import router as devices
@@ -27,7 +28,7 @@ PREFIX = "/api/v1"
 def mount(app: FastAPI) -> None:
     """Adds the API to the application."""
     v1 = APIRouter(prefix=PREFIX, dependencies=[Depends(same_origin)])
-    for router in (tasks, alarms, devices, found, places, readings, users, audit):
+    for router in (tasks, alarms, devices, commands, found, places, readings, users, audit):
         v1.include_router(router)
     app.include_router(v1)
     app.add_exception_handler(ServerError, _on_error)

@@ -5,9 +5,10 @@ import structlog
 from prometheus_client import Counter
 from sqlalchemy.exc import IntegrityError
 
-from gateway.wire import AckMessage, AlarmMessage, FoundMessage, StateMessage, WireError, decode
+from gateway.wire import AckMessage, AlarmMessage, FoundMessage, ReplyMessage, StateMessage, WireError, decode
 from server.alarms import service as alarms
 from server.clock import now
+from server.commands import service as commands
 from server.context import Context
 from server.errors import InvalidError, NotFoundError
 from server.found import service as found
@@ -70,6 +71,18 @@ def handle_found(context: Context, gateway_id: str, topic: str, payload: bytes) 
         _refuse(context, gateway_id, topic, "unreadable", str(error), payload)
     except NotFoundError as error:
         _refuse(context, gateway_id, topic, "unknown_gateway", error.message, payload)
+
+
+def handle_reply(context: Context, gateway_id: str, topic: str, payload: bytes) -> None:
+    """Keeps a gateway's reply to a command. Raises StoreUnavailableError."""
+    try:
+        message: ReplyMessage = decode("up/reply", payload)
+        with context.database.write() as session:
+            commands.heard(session, gateway_id=gateway_id, reply=message, now=now())
+    except WireError as error:
+        _refuse(context, gateway_id, topic, "unreadable", str(error), payload)
+    except NotFoundError as error:
+        _refuse(context, gateway_id, topic, "unknown_command", error.message, payload)
 
 
 def refuse_topic(context: Context, topic: str, detail: str, payload: bytes) -> None:

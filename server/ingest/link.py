@@ -8,7 +8,7 @@ import asyncio
 import random
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Final
 from uuid import uuid4
 
@@ -17,9 +17,11 @@ import structlog
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from gateway.wire import AckMessage, Channel, Message, WireError, encode, parse_topic, topic
+from gateway.wire import AckMessage, Channel, CommandMessage, Message, WireError, encode, parse_topic, topic
 from server.clock import now
+from server.commands import service as commands
 from server.context import Context
+from server.db.database import Change
 from server.db.models import Gateway
 from server.errors import StoreUnavailableError
 from server.gateways import desired, service
@@ -31,6 +33,8 @@ log = structlog.get_logger(__name__)
 FIRST_WAIT_S: Final = 0.2
 LONGEST_WAIT_S: Final = 10.0
 QUEUE: Final = 2_000
+COMMANDS_S: Final = 5.0
+"""How often unanswered commands are looked at."""
 RECEIVE_MAXIMUM: Final = 65_535
 """Mosquitto's default queue silently drops what a slower consumer has not taken; this lifts it."""
 GROUP: Final = "$share/ingest"
@@ -52,6 +56,7 @@ class Link:
             group.create_task(self._keep("talk", self._run_talk), name="link-talk")
             group.create_task(self._keep("data", lambda: self._run_data(writer)), name="link-data")
             group.create_task(self._publish_desired(), name="desired-publisher")
+            group.create_task(self._publish_commands(), name="command-publisher")
 
     async def send(
         self, gateway_id: str, channel: Channel, message: Message, *, retain: bool = False
@@ -64,7 +69,7 @@ class Link:
             await client.publish(
                 topic(gateway_id, channel),
                 encode(message),
-                qos=1 if retain else 0,
+                qos=1 if retain or channel == "down/command" else 0,
                 retain=retain,
             )
         except aiomqtt.MqttError:
@@ -98,6 +103,7 @@ class Link:
                 await client.subscribe(_shared(self._context.settings, "up/found"), qos=1)
                 self.connected.set()
                 await self._send_all_desired()
+                await self._send_commands(everything=True)
                 async for message in client.messages:
                     await self._take(str(message.topic), bytes(message.payload or b""))
             finally:
@@ -126,6 +132,8 @@ class Link:
                     await self._acknowledge(gateway_id, ack)
             elif channel == "up/state":
                 await asyncio.to_thread(handlers.handle_state, self._context, gateway_id, name, payload)
+            elif channel == "up/reply":
+                await asyncio.to_thread(handlers.handle_reply, self._context, gateway_id, name, payload)
             elif channel == "up/found":
                 await asyncio.to_thread(handlers.handle_found, self._context, gateway_id, name, payload)
         except StoreUnavailableError as error:
@@ -140,6 +148,34 @@ class Link:
                 elif change.kind == "resync":
                     await self._send_all_desired()
 
+    async def _publish_commands(self) -> None:
+        """Publishes new commands at once, unanswered ones again; gives up those that nobody answered."""
+        with self._context.bus.subscribe() as changes:
+            while True:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(COMMANDS_S):
+                        while (change := await changes.next()) is not None and not _is_new_command(change):
+                            pass
+                        if change is None:
+                            return
+                await self._send_commands()
+
+    async def _send_commands(self, *, everything: bool = False) -> None:
+        try:
+            messages = await asyncio.to_thread(self._due, everything)
+        except StoreUnavailableError as error:
+            log.warning("commands_not_sent", detail=error.message[:300])
+            return
+        for gateway_id, command in messages:
+            await self.send(gateway_id, "down/command", command)
+
+    def _due(self, everything: bool) -> list[tuple[str, CommandMessage]]:
+        with self._context.database.write() as session:
+            commands.give_up(session, now=now())
+            if self._talk is None:
+                return []
+            return commands.due(session, now=now(), everything=everything)
+
     async def _send_all_desired(self) -> None:
         for gateway in await asyncio.to_thread(self._gateways):
             await self._send_desired(gateway)
@@ -151,6 +187,10 @@ class Link:
     def _gateways(self, gateway_id: str | None = None) -> list[Gateway]:
         with self._context.database.read() as session:
             return [gateway for gateway in service.listed(session) if gateway_id in (None, gateway.id)]
+
+
+def _is_new_command(change: Change) -> bool:
+    return change.kind == "command" and change.what == "new"
 
 
 def _shared(settings: ServerSettings, channel: str) -> str:

@@ -26,6 +26,7 @@ class Right(StrEnum):
     ASSIGN_TASKS = "assign_tasks"  # reassign, cancel
     VIEW_DEVICES = "view_devices"
     REGISTER = "register"  # areas, residents, wells, positions, gateways, devices
+    COMMAND = "command"  # tell gateways and devices to do something
     VIEW_RESIDENTS = "view_residents"  # outside a live task, with a reason, audited
     MANAGE_USERS = "manage_users"
     VIEW_AUDIT = "view_audit"
@@ -39,8 +40,8 @@ RIGHTS: Final[dict[Role, frozenset[Right]]] = {
     Role.DISPATCHER: frozenset(
         {R.VIEW_TASKS, R.WORK_TASKS, R.ASSIGN_TASKS, R.VIEW_DEVICES, R.VIEW_RESIDENTS}
     ),
-    Role.INSTALLER: frozenset({R.VIEW_TASKS, R.VIEW_DEVICES, R.REGISTER, R.VIEW_RESIDENTS}),
-    Role.MAINTENANCE: frozenset({R.VIEW_TASKS, R.WORK_TASKS, R.VIEW_DEVICES, R.REGISTER}),
+    Role.INSTALLER: frozenset({R.VIEW_TASKS, R.VIEW_DEVICES, R.REGISTER, R.COMMAND, R.VIEW_RESIDENTS}),
+    Role.MAINTENANCE: frozenset({R.VIEW_TASKS, R.WORK_TASKS, R.VIEW_DEVICES, R.REGISTER, R.COMMAND}),
     Role.MANAGER: frozenset(
         {R.VIEW_TASKS, R.WORK_TASKS, R.ASSIGN_TASKS, R.VIEW_DEVICES, R.VIEW_RESIDENTS, R.VIEW_AUDIT}
     ),

@@ -11,6 +11,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from server.web import errors
+from server.web.commands.routes import router as commands
 from server.web.csrf import same_origin
 from server.web.devices.routes import router as devices
 from server.web.gateways.routes import router as gateways
@@ -25,7 +26,17 @@ from server.web.rendering import STATIC, Pages, static_versions, templates
 from server.web.security import SecurityHeaders
 from server.web.tasks.routes import router as tasks
 
-ROUTERS: Final[tuple[APIRouter, ...]] = (login, tasks, live, street, devices, profiles, gateways, quarantine)
+ROUTERS: Final[tuple[APIRouter, ...]] = (
+    login,
+    tasks,
+    live,
+    street,
+    devices,
+    profiles,
+    gateways,
+    commands,
+    quarantine,
+)
 
 
 def mount(

@@ -1,6 +1,7 @@
 """All tables, a file a domain. Importing this package registers every one of them with `Base`."""
 
 from server.db.models.alarms import Alarm, Occurrence
+from server.db.models.commands import Command
 from server.db.models.devices import Attachment, Device
 from server.db.models.found import FoundDevice, StoredProfile
 from server.db.models.gateways import Gateway
@@ -15,6 +16,7 @@ __all__ = [
     "Area",
     "Attachment",
     "AuditEntry",
+    "Command",
     "Device",
     "FoundDevice",
     "Gateway",

@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 
 from firmware_profiles.values import duration_text
 from server.clock import now
+from server.commands import offered
 from server.context import Context
 from server.dependencies import GetContext, GetViewer
 from server.devices import views
@@ -92,6 +93,7 @@ async def detail(request: Request, device_id: str, context: GetContext, viewer: 
         view=view,
         tracks=[track for track in tracks if track.point in spoken],
         rules=profile.rule_templates() if profile else (),
+        offers=offered.of_profile(profile) if profile else (),
         complete=complete,
         rhythm=(duration_text(mode.every), duration_text(mode.silent_after)) if mode else None,
     )

@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from server.commands import offered
 from server.dependencies import GetContext, GetViewer
 from server.gateways import views
 from server.users.roles import Right
@@ -39,4 +40,5 @@ def detail(request: Request, gateway_id: str, context: GetContext, viewer: GetVi
         here="gateways:list",
         gateway=gateway,
         health=gateway.health,
+        offers=offered.GATEWAY,
     )

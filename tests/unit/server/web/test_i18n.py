@@ -6,6 +6,7 @@ import string
 import pytest
 
 from gateway.rules.model import Severity, TaskKind
+from server.commands.states import CommandState
 from server.devices.freshness import Freshness
 from server.tasks.states import Outcome, TaskAction, TaskState
 from server.users.roles import Role
@@ -29,6 +30,7 @@ CHOSEN = {
     "tasks.": ["waiting", "working"],
     "task.clock_": ["device", "gateway", "server", "human"],
     "register.": ["topic", "host", "port", "unit", "source", "identity", "token", "field"],
+    "commands.state.": [*CommandState],
     "profiles.kind.": ["measure", "state", "event"],
     "devices.verified.": ["device", "vendor-decoder", "manual", "computed"],
 }
