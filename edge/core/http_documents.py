@@ -181,7 +181,7 @@ class PartsBody:
 
 def read_document(content: bytes, form: Form) -> Any:
     """The document in `content`. Raises EnvelopeError."""
-    text = content.removeprefix(codecs.BOM_UTF8).strip()
+    text = content.removeprefix(codecs.BOM_UTF8).strip(b" \t\r\n\0")  # some send the end of a C text too
     if form is Form.GUESSED:
         form = Form.XML if text.startswith(b"<") else Form.JSON
     return read_xml(text) if form is Form.XML else _read_json(text)

@@ -27,7 +27,8 @@ starts `for_ms` again; once told, it is over only at `clear` or past it (the lim
 `clear`). Threshold, state and rate share `timeline.py`.
 
 *Event.* Each press is an occurrence with a breach of its own, and is never cleared. An echo is a press
-of the same value at most `debounce_ms` after one that was told, by device time. Without a device time only
+of the same value at most `debounce_ms` after one that was told, by device time; with 0 nothing is (two people
+with fever pass one terminal within a second, the finest that it tells). Without a device time only
 a message without a key can be an echo: presses that a broker kept during an outage come all at once, each
 with its key, and each counts. A press that comes late is told even if a later one was told before: any
 order tells at least as many presses as the right order. False and the empty string are the absence of an
@@ -238,7 +239,7 @@ class Engine:
             return []
         name = msgspec.json.encode(value).decode()
         since_ms = [sample.at_ms - at_ms for known, at_ms in memory.marks if known == name]
-        if echoes and any(0 <= gap_ms <= when.debounce_ms for gap_ms in since_ms):
+        if echoes and when.debounce_ms and any(0 <= gap_ms <= when.debounce_ms for gap_ms in since_ms):
             return []
         memory.marks.append((name, sample.at_ms))
         memory.marks.sort(key=lambda mark: mark[1])

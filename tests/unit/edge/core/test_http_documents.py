@@ -98,6 +98,13 @@ def test_too_much_is_refused_while_it_comes() -> None:
     assert caught.value.fault is EnvelopeFault.OVERSIZED
 
 
+@pytest.mark.parametrize("content", [b'\xef\xbb\xbf{"a": 1}', b'\r\n{"a": 1}\x00', b' {"a": 1}\n'])
+def test_what_firmware_puts_around_a_document(content: bytes) -> None:
+    assert read("application/json", content) == [{"a": 1}]
+    in_a_form = FORM.replace(json.dumps(DOCUMENT).encode(), content)
+    assert read("multipart/form-data; boundary=B", b"\r\n" + in_a_form) == [{"a": 1}]
+
+
 def test_names_in_the_national_encoding_lose_nothing() -> None:
     content = '{"name": "王芳", "currTemperature": 38.2}'.encode("gb18030")
     (document,) = read("application/json", content)
