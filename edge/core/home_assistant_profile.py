@@ -23,6 +23,8 @@ READ_COMPONENTS: Final = frozenset({"sensor", "binary_sensor", "event", "device_
 """What measures or reports. Everything else is there to be switched."""
 MOST_ENTITIES: Final = 60
 MOST_VALUES: Final = 40
+LONGEST_SHOWN: Final = 100
+"""Of a template that a person has to judge."""
 _SIGNS: Final = {">": "above", ">=": "at_least", "<": "below", "<=": "at_most"}
 _OPPOSITE: Final = {">": "<=", "<=": ">", "<": ">=", ">=": "<"}
 _TRUTHS: Final = {"true": ("true", "True"), "false": ("false", "False")}
@@ -66,8 +68,9 @@ def profiled(device: FoundDevice, entities: Sequence[Entity], problem: str | Non
             for part in _parts(entity, parts):
                 parts[part.expose["property"]] = part
         except (UnreadableError, TemplateError) as error:
-            notes.append(f"{entity.name}: {error}")
-    note = plain("; ".join(notes), 300)
+            template = plain(entity.config.get("value_template"), LONGEST_SHOWN)
+            notes.append(f"{entity.name}: {error}" + (f" ({template})" if template else ""))
+    note = plain("; ".join(notes), 500)
     if not parts:
         return replace(device, reason=note or "no sensor among its entities")
     vendor, model = device.vendor or "unknown", device.model or plain(device.name, 40) or "unknown"

@@ -15,6 +15,8 @@ import msgspec
 from sqlalchemy.orm import Session
 
 from firmware_profiles import Catalogue, Profile, ProfileErrors, parse_profile
+from firmware_profiles.generate.approved import ApprovedValue, with_values
+from firmware_profiles.generate.draft import NotUsableError
 from gateway.wire import FoundDevice as Told
 from gateway.wire import FoundMessage
 from server.db.database import Change, announce
@@ -81,7 +83,10 @@ def adopt(session: Session, found_id: int, given: AdoptIn, *, catalogue: Catalog
         raise NotFoundError(f"there is no found device {found_id}")
     if row.device_id is not None and given.device_id not in (None, row.device_id):
         raise ConflictError(f"it is registered already, as device {row.device_id!r}", where="device_id")
-    profile = given.profile or (known.id if (known := profile_of(row, catalogue)) else "")
+    if given.values:
+        profile = _approve(session, row, given, catalogue, now)
+    else:
+        profile = given.profile or (known.id if (known := profile_of(row, catalogue)) else "")
     if not profile:
         raise InvalidError(
             f"no profile can read it ({row.reason or 'none was made'}): choose one", where="profile"
@@ -205,6 +210,24 @@ def _store_profile(
         session.flush()
     catalogue.add(profile)
     announce(session, Change("profile", profile_id))
+
+
+def _approve(session: Session, row: FoundDevice, given: AdoptIn, catalogue: Catalogue, now: datetime) -> str:
+    """A profile of its own with the values that a person approved, kept for all servers; its id."""
+    if row.source != "home_assistant" or given.profile is not None:
+        raise InvalidError("values are added to what Home Assistant's discovery says alone", where="values")
+    values = [ApprovedValue(**value.model_dump()) for value in given.values]
+    try:
+        document = with_values(row.document or None, row.vendor, row.model or row.name, values)
+        profile = parse_profile(document)
+    except (NotUsableError, ProfileErrors) as error:
+        raise InvalidError(str(error), where="values") from error
+    if session.get(StoredProfile, profile.id) is None:
+        session.add(StoredProfile(id=profile.id, document=document, created_at=now))
+        session.flush()
+    catalogue.add(profile)
+    announce(session, Change("profile", profile.id))
+    return profile.id
 
 
 def _text(text: str, length: int = 100) -> str:

@@ -1,5 +1,6 @@
 """The list of devices shows what waits, and one form adopts it at an old or a new position."""
 
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -7,9 +8,10 @@ import httpx
 import pytest
 
 from edge.core.found import Findings
+from edge.core.home_assistant import Discovery
 from gateway.core.found import found_message
 from server.clock import now
-from server.db.models import Device, FoundDevice, Position
+from server.db.models import Device, FoundDevice, Gateway, Position
 from server.found import service
 from tests.browser.site import PASSWORD, Site, site
 from tests.browser.test_pages import ORIGIN
@@ -92,3 +94,42 @@ async def test_only_those_who_register_adopt(street: Site) -> None:
         assert "/devices/found/" not in (await client.get("/devices")).text
         assert (await client.get(path)).status_code == 403
         assert (await client.post(path, data=NEW)).status_code == 403
+
+
+async def test_what_stands_in_quarantine_is_read_once_a_person_approved_it(
+    installer: httpx.AsyncClient, street: Site
+) -> None:
+    config = {
+        "stat_t": "hall/state",
+        "uniq_id": "cord",
+        "val_tpl": "{{ 'ON' if value_json.cord == 3 else 'OFF' }}",
+        "dev": {"ids": ["hall"], "mf": "Acme", "mdl": "Hall"},
+    }
+    heard = Discovery("homeassistant")
+    heard.heard("homeassistant/binary_sensor/cord/config", json.dumps(config).encode())
+    message = found_message(Findings((), heard.devices), 0)
+    context = street.context
+    with context.database.write() as session:
+        service.hear(session, gateway_id="gw-1", message=message, catalogue=context.catalogue, now=now())
+        area = session.query(Position).first()
+        assert area is not None
+    row = found(street, "hall")
+    path = f"/devices/found/{row.id}"
+    page = (await installer.get(path)).text
+    assert "value_json.cord == 3" in page  # a person judges by what it wanted to say
+    assert "隔离中" in page
+    form = {**NEW, "area_id": area.area_id, "value.0.label": "SOS cord", "value.0.path": "value_json.cord"}
+    refused = await installer.post(path, data={**form, "value.0.rule": "sos"})
+    assert refused.status_code == 422
+    assert "SOS cord: an alarm needs the word that stands for it" in refused.text
+    answer = await installer.post(path, data={**form, "value.0.on": "3", "value.0.rule": "sos"})
+    assert answer.status_code == 303, answer.text
+    with street.context.database.read() as session:
+        device = session.get_one(Device, found(street, "hall").device_id)
+        wanted = session.get_one(Gateway, "gw-1").desired
+    assert device.profile.startswith("generated-acme-hall-")
+    assert wanted["profiles"][device.profile]["decode"]["fields"]["sos_cord"]["path"] == [
+        "value_json",
+        "cord",
+    ]
+    assert "sos" in {rule["id"] for rule in wanted["rules"] if rule["position"] == "cellar"}

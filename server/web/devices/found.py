@@ -1,6 +1,8 @@
 """`/devices/found/{id}`: adopting a found device, at a position that is there or made now."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
@@ -10,6 +12,7 @@ from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
 from firmware_profiles import Catalogue, Profile
+from firmware_profiles.generate.rule_menu import MENU
 from server.audit import service as audit
 from server.clock import now
 from server.context import Context
@@ -26,6 +29,8 @@ from server.users.viewer import Viewer
 from server.web.rendering import render
 
 router = APIRouter(include_in_schema=False)
+VALUE_ROWS: Final = 4
+VALUE_FIELDS: Final = ("label", "path", "unit", "on", "off", "rule", "momentary")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +86,12 @@ def _register(context: Context, viewer: Viewer, found_id: int, given: dict[str, 
         if name.startswith("parameter.") and text
     }
     asked = AdoptIn.model_validate(
-        {"position_id": position_id, "profile": given.get("profile") or None, "parameters": parameters}
+        {
+            "position_id": position_id,
+            "profile": given.get("profile") or None,
+            "parameters": parameters,
+            "values": values_of(given),
+        }
     )
     with context.database.write() as session:
         if not given.get("position"):
@@ -98,6 +108,15 @@ def _register(context: Context, viewer: Viewer, found_id: int, given: dict[str, 
         device = service.adopt(session, found_id, asked, catalogue=context.catalogue, now=now())
         audit.write(session, viewer, action="adopt", subject=("device", device.id), now=now(), found=found_id)
         return device.id
+
+
+def values_of(given: Mapping[str, str]) -> list[dict[str, str]]:
+    """The approved values of the form, `value.0.label` and so on; rows that are left empty are none."""
+    rows = (
+        {name: text for name in VALUE_FIELDS if (text := given.get(f"value.{number}.{name}", ""))}
+        for number in range(VALUE_ROWS)
+    )
+    return [row for row in rows if row]
 
 
 def _form(
@@ -138,6 +157,8 @@ def _form(
         found=row,
         profile=service.profile_of(row, context.catalogue),
         profiles=list(context.catalogue.values()),
+        value_rows=VALUE_ROWS if row.source == "home_assistant" else 0,
+        alarms={key: rule.name for key, rule in MENU.items() if {"state", "event"} & set(rule.kinds)},
         positions=[(position_id, f"{name} ({position_id})") for position_id, name in free],
         given=given,
         wrong=wrong,

@@ -10,6 +10,8 @@ from server.commands.states import CommandState
 from server.devices.freshness import Freshness
 from server.tasks.states import Outcome, TaskAction, TaskState
 from server.users.roles import Role
+from server.web.devices.form import ADDRESS_FIELDS
+from server.web.devices.found import VALUE_FIELDS
 from server.web.i18n import TABLES, knows, say
 from server.web.navigation import ENTRIES
 from server.web.rendering import FOLDER
@@ -29,7 +31,8 @@ CHOSEN = {
     "family.": ["fall", "button", "well", "temperature"],
     "tasks.": ["waiting", "working"],
     "task.clock_": ["device", "gateway", "server", "human"],
-    "register.": ["topic", "host", "port", "unit", "source", "identity", "token", "field"],
+    "register.": [name for names in ADDRESS_FIELDS.values() for name in names],
+    "found.value_": VALUE_FIELDS,
     "commands.state.": [*CommandState],
     "profiles.kind.": ["measure", "state", "event"],
     "devices.verified.": ["device", "vendor-decoder", "manual", "computed"],
