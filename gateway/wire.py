@@ -151,7 +151,8 @@ class AckMessage(msgspec.Struct, frozen=True, kw_only=True):
 
 class DesiredDevice(msgspec.Struct, frozen=True, kw_only=True):
     """A device to be read. `address` is the driver's: {"topic": …} for mqtt; {"host", "port", "unit"} for
-    modbus. `parameters` are per-unit values that the profile asks for (mount height, sensor range)."""
+    modbus; {"source", "identity"} or {"source", "token_sha256"} for http. `parameters` are per-unit values
+    that the profile asks for (mount height, sensor range)."""
 
     id: str
     position: str
