@@ -20,7 +20,7 @@ from typing import Final
 
 from edge.core.times import judge_time
 from edge.readings import Quality, Reading, Value
-from firmware_profiles import Profile, Sample
+from firmware_profiles import Point, Profile, Sample
 
 RETAINED_EVENT: Final = "an event in a retained message is left out: it was sent at some time in the past"
 
@@ -63,10 +63,10 @@ def compose(origin: Origin, samples: tuple[Sample, ...]) -> Composed:
         key = _key(origin, sample)
         if key is not None and index:
             key = f"{key}#{index}"
-        points, events = _points(origin, sample)
+        points, wrong, events = _points(origin, sample)
         retained_events += events
         base = Quality.STALE if origin.retained else Quality.GOOD
-        for quality, part, status, mark in _parts(base, points, sample):
+        for quality, part, status, mark in _parts(base, points, wrong, sample.status):
             readings.append(
                 Reading(
                     position=origin.position,
@@ -85,34 +85,40 @@ def compose(origin: Origin, samples: tuple[Sample, ...]) -> Composed:
 
 
 def _parts(
-    base: Quality, points: Mapping[str, Value], sample: Sample
+    base: Quality, points: Mapping[str, Value], wrong: frozenset[str], status: Mapping[str, str]
 ) -> Iterator[tuple[Quality, Mapping[str, Value], Mapping[str, str], str]]:
     """What is good and what is bad, each with the mark of its key; nothing at all is a sign of life only if
     it is good."""
-    if not sample.bad:
-        if points or sample.status or base is Quality.GOOD:
-            yield base, points, sample.status, ""
+    if not wrong:
+        if points or status or base is Quality.GOOD:
+            yield base, points, status, ""
         return
-    good = {name: value for name, value in points.items() if name not in sample.bad}
-    if good or sample.status:
-        yield base, good, sample.status, ""
-    wrong = {name: value for name, value in points.items() if name in sample.bad}
-    if wrong:
-        yield Quality.BAD, wrong, {}, "!"
+    good = {name: value for name, value in points.items() if name not in wrong}
+    if good or status:
+        yield base, good, status, ""
+    bad = {name: value for name, value in points.items() if name in wrong}
+    if bad:
+        yield Quality.BAD, bad, {}, "!"
 
 
-def _points(origin: Origin, sample: Sample) -> tuple[Mapping[str, Value], int]:
-    """The sample's points, with the radio's where the profile has them; and how many events were left out."""
+def _points(origin: Origin, sample: Sample) -> tuple[Mapping[str, Value], frozenset[str], int]:
+    """The sample's points, with the radio's where the profile has them; which of them are outside their
+    ranges; and how many events were left out."""
     if not origin.signal and not origin.retained:
-        return sample.points, 0
+        return sample.points, sample.bad, 0
     known = origin.profile.points
-    points = {name: value for name, value in (origin.signal or {}).items() if name in known} | dict(
-        sample.points
-    )
+    radio = {name: value for name, value in (origin.signal or {}).items() if name in known}
+    wrong = {name for name, value in radio.items() if not _inside(known[name], value)}
+    points = radio | dict(sample.points)
+    bad = sample.bad | (wrong - sample.points.keys())
     if not origin.retained:
-        return points, 0
+        return points, bad, 0
     kept = {name: value for name, value in points.items() if known[name].kind != "event"}
-    return kept, len(points) - len(kept)
+    return kept, bad, len(points) - len(kept)
+
+
+def _inside(point: Point, value: float) -> bool:
+    return point.range is None or point.range[0] <= value <= point.range[1]
 
 
 def _key(origin: Origin, sample: Sample) -> str | None:
