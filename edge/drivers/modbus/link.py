@@ -19,6 +19,7 @@ from edge.drivers.modbus.turn import Turn
 CONNECT_S: Final = 3.0
 _FRAME_OVERHEAD: Final = 3  # unit and checksum
 _EMPTY_READS: Final = 5
+_BUFFER: Final = 4_096
 
 
 class NoAnswer(Enum):
@@ -112,10 +113,23 @@ class Link(asyncio.Protocol):
             waiter.settle(answer)
 
 
-class TcpLink(Link):
-    """Over a TCP connection."""
+class TcpLink(Link, asyncio.BufferedProtocol):
+    """Over a TCP connection. What comes in goes into a buffer of its own: the loop would take a new one of
+    256 KiB for each answer."""
 
     _transport: asyncio.Transport | None = None
+
+    def __init__(self, framing: Framing, seconds_a_character: float) -> None:
+        super().__init__(framing, seconds_a_character)
+        self._incoming = memoryview(bytearray(_BUFFER))
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where the loop puts what comes in."""
+        return self._incoming
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """So many bytes came in."""
+        self.data_received(bytes(self._incoming[:nbytes]))
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """It stands."""
