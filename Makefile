@@ -5,7 +5,7 @@ SHELL := /bin/sh
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: help demo setup test lint format unit bench clean
+.PHONY: help demo setup test soak lint format unit bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,8 +17,11 @@ setup: .venv/.dev ## install what the tests need: Python libraries and, where al
 	@scripts/system-packages
 
 test: setup lint ## everything that must hold: style, types, contracts, all tests
-	$(BIN)/pytest -n auto --dist loadfile tests/unit tests/contract tests/browser $(ARGS)
+	$(BIN)/pytest -n auto --dist loadfile tests/unit tests/contract tests/powercut tests/browser $(ARGS)
 	$(BIN)/pytest tests/e2e tests/chaos $(ARGS)
+
+soak: setup ## the tests that take minutes: every power cut of hundreds of alarms, long cuts of the line
+	$(BIN)/pytest -m soak $(ARGS)
 
 unit: .venv/.dev ## the tests that take milliseconds
 	$(BIN)/pytest tests/unit $(ARGS)
