@@ -27,7 +27,11 @@ def driver_builders(
         client_id=f"sunwell-edge-{settings.name}",
         deliveries_file=settings.data / "deliveries",
         discover=settings.discover,
-        sources=Sources(zigbee2mqtt=settings.zigbee2mqtt, home_assistant=settings.home_assistant),
+        sources=Sources(
+            zigbee2mqtt=settings.zigbee2mqtt,
+            home_assistant=settings.home_assistant,
+            patterns=settings.patterns,
+        ),
     )
     http = None if settings.http is None else _http(settings.http, settings.data / "pushed")
     return {

@@ -91,8 +91,8 @@ class GatewaySettings(BaseSettings):
 
     `name` is the gateway's own name in all topics, `data` the folder of its lanes, `uplink` the server's
     broker, `devices` the broker at which MQTT sensors speak. `zigbee2mqtt` and `home_assistant` are base
-    topics at which devices are found. `http` lets devices and platforms push; without it nothing listens.
-    Quotas are in megabytes.
+    topics at which devices are found; `patterns` name the profile of all that speaks on a topic pattern.
+    `http` lets devices and platforms push; without it nothing listens. Quotas are in megabytes.
     """
 
     model_config = SettingsConfigDict(
@@ -106,6 +106,7 @@ class GatewaySettings(BaseSettings):
     discover: tuple[str, ...] = ()
     zigbee2mqtt: tuple[str, ...] = ()
     home_assistant: tuple[str, ...] = ()
+    patterns: dict[Annotated[str, Field(min_length=1, max_length=256)], str] = Field(default_factory=dict)
     http: HttpListener | None = None
     alarm_quota_mb: int = Field(default=64, ge=1)
     data_quota_mb: int = Field(default=256, ge=1)

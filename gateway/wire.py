@@ -206,9 +206,9 @@ class ReplyMessage(msgspec.Struct, frozen=True, kw_only=True):
 
 class FoundDevice(msgspec.Struct, frozen=True, kw_only=True):
     """A device that speaks at a gateway's broker. `id` names the hardware in its `source` ("zigbee2mqtt",
-    "home_assistant") and stays when `name` and `topic` change; `base` is the source's base topic. `profile`
-    is a known profile's id or one of the message's `profiles`; `reason` says why it cannot be used, `note`
-    what of it was left out."""
+    "home_assistant", "mqtt") and stays when `name` and `topic` change; `base` is the source's base topic.
+    `profile` is a known profile's id or one of the message's `profiles`; `reason` says why it cannot be used,
+    `note` what of it was left out."""
 
     source: str
     base: str

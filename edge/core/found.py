@@ -10,7 +10,7 @@ import msgspec
 
 from edge.driver import cut
 
-Source = Literal["zigbee2mqtt", "home_assistant"]
+Source = Literal["zigbee2mqtt", "home_assistant", "mqtt"]
 MOST_DEVICES: Final = 500
 """From one source. A Zigbee network holds about 200; who invents more, fills no gateway's memory."""
 LONGEST_TEXT: Final = 80

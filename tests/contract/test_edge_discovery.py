@@ -172,3 +172,25 @@ async def test_a_device_that_leaves_and_joins_again_keeps_its_position(network: 
         await inbox.until(lambda: inbox.said("leak") == [True])
     assert [(one.device, one.position) for one in inbox.readings] == [("leak", "at-leak")]
     await network.say("bridge/devices", b"", retain=True)
+
+
+async def test_what_speaks_on_a_pattern_is_found_with_its_profile(network: Network) -> None:
+    inbox = Inbox()
+    found: asyncio.Queue[Findings] = asyncio.Queue()
+    patterns = {f"{network.base}/wells/+/up": "acme-leak-1"}
+    driver = MqttDriver(
+        [],
+        emit=inbox.emit,
+        trouble=inbox.trouble,
+        settings=replace(network.settings, sources=Sources(patterns=patterns)),
+        found=found.put_nowait,
+    )
+    async with running(driver.run), asyncio.timeout(20):
+        told = asyncio.create_task(found.get())
+        while not told.done():  # until discovery is connected
+            await network.say("wells/7/up", b"\x01\x5a")
+            await asyncio.sleep(0.1)
+        (one,) = told.result().devices
+    assert (one.source, one.name, one.profile) == ("mqtt", "7", "acme-leak-1")
+    assert one.topic == f"{network.base}/wells/7/up"
+    assert inbox.reasons() == []

@@ -4,12 +4,13 @@ Nothing of it is in the alarms' way: what fails here is tried again, and profile
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 from edge.core.found import Findings
 from edge.core.home_assistant import Availability, Discovery
+from edge.core.patterns import Patterns
 from edge.core.presence import Presence, availability_word
 from edge.core.templates import Template
 from edge.core.zigbee2mqtt import MAXIMUM_LIST_BYTES, Bridge, subscriptions
@@ -31,13 +32,14 @@ ReportFound = Callable[[Findings], None]
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Base topics of Zigbee2MQTT, prefixes of Home Assistant's discovery."""
+    """Base topics of Zigbee2MQTT, prefixes of Home Assistant's discovery, and profiles by topic pattern."""
 
     zigbee2mqtt: tuple[str, ...] = ()
     home_assistant: tuple[str, ...] = ()
+    patterns: Mapping[str, str] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(self.zigbee2mqtt or self.home_assistant)
+        return bool(self.zigbee2mqtt or self.home_assistant or self.patterns)
 
 
 class Listener:
@@ -60,6 +62,7 @@ class Listener:
         self._moved = moved
         self._reached = reached
         self._clock = clock
+        self._patterns = Patterns(sources.patterns)
         self._bridges: tuple[Bridge, ...] = ()
         self._discoveries: tuple[Discovery, ...] = ()
         self._changed = asyncio.Event()
@@ -80,7 +83,8 @@ class Listener:
         self._discoveries = tuple(Discovery(prefix) for prefix in self._sources.home_assistant)
         self._settled = False
         patterns = [pattern for base in self._sources.zigbee2mqtt for pattern in subscriptions(base)]
-        return patterns + [discovery.subscription for discovery in self._discoveries]
+        patterns += [discovery.subscription for discovery in self._discoveries]
+        return [*patterns, *self._sources.patterns]
 
     async def run(self, connection: Connection) -> None:
         """Tell what is found, and follow availability topics, while the connection lives."""
@@ -112,7 +116,12 @@ class Listener:
                     self._changed.set()
                     self._availability_changed.set()
                 return True
-        return self._take_word(message, topic)
+        if self._take_word(message, topic):
+            return True
+        new = self._patterns.heard(topic)
+        if new:
+            self._changed.set()
+        return new is not None
 
     def _take_reachable(self, bridge: Bridge, message: Message, topic: str) -> None:
         said = bridge.heard(topic, message.payload)
@@ -167,7 +176,7 @@ class Listener:
         heard = [f"zigbee2mqtt/{bridge.base}" for bridge in self._bridges if bridge.known]
         if self._settled:
             heard += [f"home_assistant/{discovery.prefix}" for discovery in self._discoveries]
-        parts: Sequence[Bridge | Discovery] = (*self._bridges, *self._discoveries)
+        parts: Sequence[Bridge | Discovery | Patterns] = (*self._bridges, *self._discoveries, self._patterns)
         return Findings(
             sources=tuple(heard),
             devices=tuple(device for part in parts for device in part.devices),

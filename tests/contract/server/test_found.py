@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import select
 
 from edge.core.found import Findings
+from edge.core.patterns import Patterns
 from edge.core.zigbee2mqtt import Bridge
 from firmware_profiles import Catalogue
 from gateway import wire
@@ -277,3 +278,18 @@ def test_an_update_over_the_air_is_followed(street: Database, hear: Hear, live: 
     hear({**button("bed"), "software_build_id": None}, now=LATER)  # unknown now: what was known stays
     with street.read() as session:
         assert session.get_one(Device, device.id).firmware == "1.0.4"
+
+
+def test_what_speaks_on_a_pattern_is_adopted_with_its_profile(street: Database, live: Catalogue) -> None:
+    heard = Patterns({"application/+/device/+/event/up": "dingtek-dc410"})
+    heard.heard("application/a/device/24e1/event/up")
+    told = found_message(Findings((), heard.devices), to_ms(NOW))
+    with street.write() as session:
+        service.hear(session, gateway_id="gw-1", message=told, catalogue=live, now=NOW)
+    device = adopted(
+        street, live, "application/a/device/24e1/event/up", "w", parameters={"mount_height": 2000}
+    )
+    assert (device.profile, device.address) == (
+        "dingtek-dc410",
+        {"topic": "application/a/device/24e1/event/up"},
+    )
