@@ -20,6 +20,7 @@ TOKEN = "k3-0c2f9d0b7a5e4d6c"
 SECRET = "correct horse battery"
 MAC = "44:19:B6:00:00:01"
 PICTURE = b"\xff\xd8\xff\xe0 a face, which nobody may keep " + bytes(range(256)) * 200
+PRESS = {"device": "860000000000001", "time": "2026-03-02T08:15:04+08:00", "sos": True}
 PERSON = {"name": "王芳", "employeeNoString": "362532198903201339", "cardNo": "0012345678"}
 
 
@@ -57,6 +58,13 @@ def form(document: dict[str, Any], pictures: int = 2) -> dict[str, Any]:
 def kiosk(name: str = "kiosk", token: str = TOKEN) -> EdgeDevice:
     """A terminal with a token of its own."""
     return device("hikvision-face-terminal", name, source="kiosks", token_sha256=token_digest(token))
+
+
+def button(source: str, **address: Any) -> EdgeDevice:
+    """A button behind a platform."""
+    return device(
+        "webhook-sos", f"button-{source}", **{"source": source, "identity": "860000000000001", **address}
+    )
 
 
 def settings(folder: Path, **changes: Any) -> HttpSettings:

@@ -27,7 +27,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from edge.core import http_auth
 from edge.core.envelopes import EnvelopeError, EnvelopeFault
 from edge.core.http_auth import Digest, Verdict
-from edge.core.http_documents import body_type, open_body
+from edge.core.http_documents import Form, body_type, open_body
 from edge.core.pushes import SHAPES, items_of
 from edge.driver import Clock, TroubleReason, cut
 from edge.drivers.http.delivery import Delivery, Outcome
@@ -149,11 +149,13 @@ class Intake:
         caller = _Caller(name, source, secret, str(request.path_params.get("rest", "")).strip("/"))
         self._identify(request, caller)
         if request.method == "GET":
+            self._check_body(request, caller)
             return self._challenged(request, caller)
         if request.method not in ("POST", "PUT"):
             detail = "messages are posted here"
             raise Refused(405, TroubleReason.UNEXPECTED_SHAPE, detail, headers={"Allow": "GET, POST, PUT"})
         documents = await self._read(request, caller)
+        self._name(caller)
         return await self._deliver(caller, documents)
 
     # --- who is it
@@ -164,6 +166,9 @@ class Intake:
         verdict = check(self, request, caller)
         if verdict is not Verdict.GOOD:
             raise self._unauthorized(caller, verdict)
+
+    def _name(self, caller: _Caller) -> None:
+        """The devices that the path names, if it does: told only to who proved himself. Raises Refused."""
         if caller.rest:
             caller.members = self._directory().named(caller.name, caller.rest)
             if not caller.members:
@@ -206,13 +211,16 @@ class Intake:
         caller.raw = bytearray()
         return Verdict.GOOD  # so far: the body tells
 
-    def _by_body(self, request: Request, caller: _Caller) -> Verdict:
+    def _check_body(self, request: Request, caller: _Caller) -> None:
+        """What only the whole body can prove. Raises Refused."""
+        verdict = Verdict.GOOD
         if caller.signing is not None:
             given = request.headers.get(caller.source.header)
-            return http_auth.check_hmac(given, caller.signing.digest())
-        if caller.raw is not None:
-            return http_auth.check_onenet_body(bytes(caller.raw), caller.secret)
-        return Verdict.GOOD
+            verdict = http_auth.check_hmac(given, caller.signing.digest())
+        elif caller.raw is not None:
+            verdict = http_auth.check_onenet_body(bytes(caller.raw), caller.secret)
+        if verdict is not Verdict.GOOD:
+            raise self._unauthorized(caller, verdict)
 
     def _digest(self, caller: _Caller) -> Digest:
         return Digest(f"sunwell {caller.name}", caller.source.user, caller.secret, self._nonce_key)
@@ -249,7 +257,8 @@ class Intake:
         """The documents of the body. Raises Refused."""
         kind = body_type(request.headers.get("content-type"))
         packed = request.headers.get("content-encoding", "identity").lower() != "identity"
-        if kind is None or packed:
+        in_parts = kind is not None and kind.form is Form.PARTS
+        if kind is None or packed or (in_parts and caller.raw is not None):
             detail = "a content type that is not taken: send JSON, XML or multipart/form-data, not packed"
             raise Refused(415, TroubleReason.UNEXPECTED_SHAPE, detail)
         body = open_body(kind)
@@ -261,9 +270,7 @@ class Intake:
                         caller.signing.update(piece)
                     if caller.raw is not None:
                         caller.raw += piece
-            verdict = self._by_body(request, caller)
-            if verdict is not Verdict.GOOD:
-                raise self._unauthorized(caller, verdict)
+            self._check_body(request, caller)
             return body.documents()
         except TimeoutError:
             detail = f"the message was not there after {self._settings.body_s:g} s"
