@@ -104,7 +104,7 @@ def _fact(profile: Profile) -> Iterator[Finding]:
         yield ("points", "firmware"), "is the version that the device reports: a state without values"
 
 
-def _layers(profile: Profile) -> Iterator[tuple[Path, dict[str, Steps]]]:
+def layers(profile: Profile) -> Iterator[tuple[Path, dict[str, Steps]]]:
     """Each table of fields with its path."""
     layout = profile.decode
     base: Path = ("decode",)
@@ -125,12 +125,12 @@ def _layers(profile: Profile) -> Iterator[tuple[Path, dict[str, Steps]]]:
 
 
 def _decode(profile: Profile) -> Iterator[Finding]:
-    known = {name for _, fields in _layers(profile) for name in fields}
+    known = {name for _, fields in layers(profile) for name in fields}
     known |= set(profile.decode.derive)
     for derive in profile.decode.derive.values():
         if isinstance(derive, RouteDerive):
             known |= set(derive.to.values())
-    for path, fields in _layers(profile):
+    for path, fields in layers(profile):
         for name, steps in fields.items():
             yield from _target(profile, (*path, name), name)
             yield from _steps(profile, (*path, name), name, steps, known)
