@@ -68,12 +68,10 @@ GATEWAY: Final = (
             "en": "Takes some seconds; presses made meanwhile wait at the devices' broker.",
         },
     ),
-    Offer(
-        name="update",
-        names={"zh": "更新程序", "en": "Update the program"},
-        note={"zh": "此版本网关尚不支持。", "en": "This version of the gateway does not offer it yet."},
-    ),
+    Offer(name="update", names={"zh": "更新程序", "en": "Update the program"}),
 )
+LATER: Final = frozenset({"update"})
+"""Answered "not available" by this version's gateways, so no page offers it."""
 
 
 def of_profile(profile: Profile) -> tuple[Offer, ...]:

@@ -115,7 +115,11 @@ async def test_from_the_server_to_the_device_and_back(
         await app.online.wait()
         await app.apply(with_lorawan_button())
         await app.drivers["mqtt"].ready.wait()  # type: ignore[attr-defined]  # the MQTT driver's
-        asked = {"device": "ws", "command": "report_interval", "arguments": {"seconds": 1200}}
+        asked: dict[str, Any] = {
+            "device": "ws",
+            "command": "report_interval",
+            "arguments": {"seconds": 1200},
+        }
         command_id = await ask(server, "device", **asked)
         assert (await reply_to(server, command_id)).stage == "queued"
         sent = await downlink(network)
@@ -197,7 +201,7 @@ async def test_a_restart_ends_the_program_in_order_after_its_reply(
         process.kill()
         process.wait(5)
     # started again, as systemd does: the same command gets the same reply, and it does not end again
-    async with GatewayApp(settings(mosquitto, NAME, tmp_path), restart=pytest.fail) as app:  # type: ignore[arg-type]  # never called
+    async with GatewayApp(settings(mosquitto, NAME, tmp_path), restart=pytest.fail) as app:
         await app.online.wait()
         await server.send("down/command", wire.CommandMessage(id=command_id, name="restart", expires_ms=FAR))
         assert (await reply_to(server, command_id)).ok

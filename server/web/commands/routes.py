@@ -163,7 +163,7 @@ def _rows(context: Context, kind: str, key: str) -> list[Row]:
         }
     rows = []
     for one in commands:
-        profile = context.catalogue.get(profiles.get(one.device_id, ""))
+        profile = context.catalogue.get(profiles.get(one.device_id or "", ""))
         offers = offered.GATEWAY if one.device_id is None else offered.of_profile(profile) if profile else ()
         names = next((offer.names for offer in offers if offer.name == one.name), None)
         rows.append(

@@ -40,5 +40,5 @@ def detail(request: Request, gateway_id: str, context: GetContext, viewer: GetVi
         here="gateways:list",
         gateway=gateway,
         health=gateway.health,
-        offers=offered.GATEWAY,
+        offers=[offer for offer in offered.GATEWAY if offer.name not in offered.LATER],
     )
