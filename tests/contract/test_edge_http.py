@@ -99,6 +99,26 @@ async def test_what_could_not_be_kept_is_asked_for_again(tmp_path: Path, inbox: 
     assert len(inbox.readings) == 1
 
 
+async def test_what_was_kept_but_not_answered_comes_again_under_the_same_key(
+    tmp_path: Path, inbox: Inbox
+) -> None:
+    """The gateway dies between the disk and the answer: the rules then know the repetition by its key."""
+
+    async def keep_and_fail(reading: Reading) -> None:
+        await inbox.emit(reading)
+        raise ConnectionError("the program ends here")
+
+    async with serving(inbox, settings(tmp_path), kiosk(), emit=keep_and_fail) as client:
+        assert (await client.post(f"/in/kiosks/{TOKEN}", json=event(5))).status_code == 503
+    async with serving(inbox, settings(tmp_path), kiosk()) as client:
+        assert (await client.post(f"/in/kiosks/{TOKEN}", json=event(5))).json() == {"kept": 1}
+        assert (await client.post(f"/in/kiosks/{TOKEN}", json=event(6))).json() == {"kept": 1}
+    first, again, new = (reading.key for reading in inbox.readings)
+    assert first is not None
+    assert again == first
+    assert new != first
+
+
 async def test_the_answer_waits_until_the_reading_is_kept(tmp_path: Path, inbox: Inbox) -> None:
     kept, free = asyncio.Event(), asyncio.Event()
 
