@@ -24,9 +24,11 @@ from gateway.commanding import Commanding
 from gateway.commands import Means
 from gateway.condition import Condition
 from gateway.core.found import found_message
+from gateway.core.sounding import Look
 from gateway.driving import driver_builders
 from gateway.judging import Judging
-from gateway.machine import wall_ms
+from gateway.local_alarm import Fittings, LocalAlarm, fittings, silencing_button
+from gateway.machine import monotonic_ms, wall_ms
 from gateway.outputs import Output
 from gateway.settings import GatewaySettings
 from gateway.store import BookStore, DesiredStore
@@ -43,7 +45,8 @@ _log = structlog.get_logger(__name__)
 class GatewayApp:
     """The gateway as an async context manager: entered, it runs; left, it has stopped in good order.
 
-    `outputs` are its lights and buzzers; `restart` ends the program so that it is started again, and
+    `fitted` are its siren, voice and lights instead of those that the settings name, `outputs` further ones
+    that help to find it; `restart` ends the program so that it is started again, and
     `set_log_level` changes how much it logs (None: as usual). Raises LaneInUseError on entry if another
     gateway uses the same data folder.
     """
@@ -54,6 +57,7 @@ class GatewayApp:
         *,
         clock: Callable[[], int] = wall_ms,
         outputs: Sequence[Output] = (),
+        fitted: Fittings | None = None,
         restart: Callable[[], None] | None = None,
         set_log_level: Callable[[str | None], None] | None = None,
     ) -> None:
@@ -62,6 +66,7 @@ class GatewayApp:
         self._clock = clock
         self._reports = Reports(clock)
         self._outputs = outputs
+        self._fitted = fitted
         self._restart = restart
         self._set_log_level = set_log_level
         self._drivers: dict[str, SupervisedDriver] = {}
@@ -110,8 +115,14 @@ class GatewayApp:
 
     async def _open(self, stack: AsyncExitStack) -> None:
         settings = self.settings
+        self._alarm = self._local_alarm()
         self._judging = await Judging.open(
-            settings, stack, clock=self._clock, wake=self._wake, reports=self._reports
+            settings,
+            stack,
+            clock=self._clock,
+            wake=self._wake,
+            reports=self._reports,
+            sound=self._alarm.hear,
         )
         self._applying = Applying(
             DesiredStore(settings.data / "desired.json"),
@@ -152,12 +163,31 @@ class GatewayApp:
         await self._applying.resume()
         await self._commanding.open()
 
+    def _local_alarm(self) -> LocalAlarm:
+        chosen = self.settings.outputs
+        alarm = LocalAlarm(
+            chosen,
+            self._fitted or fittings(chosen),
+            reports=self._reports,
+            monotonic=monotonic_ms,
+            look=self._look,
+        )
+        if (button := silencing_button(chosen, alarm)) is not None:
+            alarm.listen(button)
+        return alarm
+
+    def _look(self) -> Look:
+        if not all(one.counters.running for one in self._drivers.values()):
+            return Look.FAULT
+        return Look.WELL if self._uplink.online.is_set() else Look.OFFLINE
+
     def _commands(self) -> Commanding:
         means = Means(
             state=self.state,
             device=self._applying.device,
             driver=lambda name: self._drivers[name].driver,
-            outputs=self._outputs,
+            outputs=(*self._outputs, *self._alarm.outputs),
+            silence=self._alarm.silence if self._alarm.names else None,
             restart=self._restart,
             set_log_level=self._set_log_level,
         )
@@ -179,6 +209,7 @@ class GatewayApp:
             "clock": self._judging.watch_clock,
             "health": self._condition.tell,
             "commands": self._commanding.run,
+            "outputs": self._alarm.run,
         }
         self._tasks = [
             group.create_task(self._supervise(name, work), name=name) for name, work in works.items()

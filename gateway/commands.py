@@ -1,7 +1,7 @@
 """What a gateway does when it is commanded: a table of acts, each with what it asks of its arguments."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -25,7 +25,8 @@ class NotDoneError(Exception):
 class Means:
     """What commands act on. `restart` and `set_log_level` are None where the program is not ours to end, or
     its log not ours to change; `set_log_level` takes None to go back to the usual level. `device` finds a
-    device and the name of its driver, `driver` that driver."""
+    device and the name of its driver, `driver` that driver. `silence` hushes breaches (None: all) and says
+    how many of them sounded; it is None where nothing can sound."""
 
     state: Callable[[], wire.StateMessage]
     device: Callable[[str], tuple[str, EdgeDevice] | None]
@@ -33,6 +34,7 @@ class Means:
     outputs: Sequence[Output] = ()
     restart: Callable[[], None] | None = None
     set_log_level: Callable[[str | None], None] | None = None
+    silence: Callable[[Collection[str] | None], int] | None = None
 
 
 class Acts:
@@ -46,6 +48,7 @@ class Acts:
             "identify": self._identify,
             "test": self._test,
             "locate": self._locate,
+            "silence": self._silence,
             "restart": self._restart,
             "log_level": self._log_level,
             "device": self._device,
@@ -91,6 +94,17 @@ class Acts:
             raise NotDoneError(cut(error)) from error
         names = ", ".join(output.name for output in self._means.outputs)
         return Outcome(key=command.id, detail=f"{names} for {seconds} s")
+
+    async def _silence(self, command: wire.CommandMessage) -> Outcome:
+        if self._means.silence is None:
+            raise NotDoneError("no output: this gateway has neither siren nor voice")
+        breaches = command.arguments.get("breaches")
+        if breaches is not None and not (
+            isinstance(breaches, list) and all(isinstance(one, str) for one in breaches)
+        ):
+            raise NotDoneError(f"breaches: must be a list of texts, got {cut(breaches, 40)}")
+        hushed = self._means.silence(breaches)
+        return Outcome(key=command.id, detail=f"silenced: {hushed}")
 
     async def _restart(self, command: wire.CommandMessage) -> Outcome:
         if self._means.restart is None:

@@ -24,7 +24,11 @@ from gateway.rules.outcomes import Outcome
 from gateway.settings import GatewaySettings
 from gateway.troubles import Reports
 
+ALARM_RESERVE_MB: Final = 8
+"""Of the disk, kept for alarms: room for about 10,000."""
 LONGEST_TICK_MS: Final = 1_000
+DISK_PATIENCE_S: Final = 0.5
+"""What happened is on disk before it is heard in the room; a card that stalls must not silence a siren."""
 CLOCK_WATCH_S: Final = 1.0
 
 _log = structlog.get_logger(__name__)
@@ -42,6 +46,7 @@ class Judging:
         *,
         clock: Callable[[], int],
         reports: Reports,
+        sound: Callable[[Sequence[Outcome]], None],
     ) -> None:
         self.keeper = keeper
         self.recorder = recorder
@@ -50,6 +55,7 @@ class Judging:
         self._alarm_thread = alarm_thread
         self._clock = clock
         self._reports = reports
+        self._sound = sound
         self._engine = Engine(new_breach=new_id, started_ms=clock())
         self._watch = ClockWatch(clock(), monotonic_ms())
         self._tick_earlier = asyncio.Event()
@@ -64,9 +70,11 @@ class Judging:
         clock: Callable[[], int],
         wake: Callable[[], None],
         reports: Reports,
+        sound: Callable[[Sequence[Outcome]], None],
     ) -> Self:
         """Open both lanes in the data folder; `stack` closes them. `wake` is called, after `start`, when
-        there is something to send. Raises LaneInUseError."""
+        there is something to send, `sound` with each outcome that people in the room may have to hear. Raises
+        LaneInUseError."""
         folder = settings.data
         with suppress(OSError):  # the lanes then live in memory, and say so
             await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
@@ -74,13 +82,25 @@ class Judging:
         alarm_thread = stack.enter_context(ThreadPoolExecutor(1, "alarm-lane"))
         data_thread = stack.enter_context(ThreadPoolExecutor(1, "data-lane"))
         loop = asyncio.get_running_loop()
-        lane = await loop.run_in_executor(
+
+        def open_lane() -> AlarmLane:
+            return AlarmLane.open(
+                folder / "alarms.db",
+                now_ms=clock(),
+                new_epoch=new_id,
+                quota_mb=settings.alarm_quota_mb,
+                reserve_mb=ALARM_RESERVE_MB,
+            )
+
+        lane = await loop.run_in_executor(alarm_thread, open_lane)
+        keeper = AlarmKeeper(
+            lane,
             alarm_thread,
-            lambda: AlarmLane.open(
-                folder / "alarms.db", now_ms=now_ms, new_epoch=new_id, quota_mb=settings.alarm_quota_mb
-            ),
+            new_epoch=new_id,
+            wake=wake,
+            trouble=reports.disk,
+            reopen=open_lane,
         )
-        keeper = AlarmKeeper(lane, alarm_thread, new_epoch=new_id, wake=wake, trouble=reports.disk)
         stack.push_async_callback(keeper.close)
         file, frames = await loop.run_in_executor(
             data_thread,
@@ -93,7 +113,7 @@ class Judging:
         for trouble in (lane.trouble, file.trouble):
             if trouble is not None:
                 reports.disk(trouble)
-        return cls(lane, alarm_thread, keeper, recorder, clock=clock, reports=reports)
+        return cls(lane, alarm_thread, keeper, recorder, clock=clock, reports=reports, sound=sound)
 
     async def start(self) -> None:
         """Go on where the last run ended: the states of the rules, and the alarms that wait to be sent."""
@@ -135,6 +155,7 @@ class Judging:
             self._tick_earlier.clear()
             now_ms = self._clock()
             await self._keep(self._engine.tick(now_ms), now_ms)
+            await self._look_after_lane(now_ms)
             due_ms = self._engine.next_due_ms()
             latest_ms = now_ms + LONGEST_TICK_MS
             self._tick_at_ms = latest_ms if due_ms is None else min(max(due_ms, now_ms + 1), latest_ms)
@@ -155,16 +176,44 @@ class Judging:
                 await self.recorder.spill_all()
             await asyncio.sleep(CLOCK_WATCH_S)
 
+    async def _look_after_lane(self, now_ms: int) -> None:
+        """Where the alarms' file was lost, have it again, with all states of the rules in it."""
+        self.keeper.look_after(monotonic_ms())
+        if self.keeper.mended.is_set():
+            self.keeper.mended.clear()
+            await self.keeper.keep([], self._engine.export(), now_ms)
+
     async def _keep(self, outcomes: list[Outcome], now_ms: int) -> None:
         saved = self._engine.take_changes()
-        if outcomes or saved:
+        if not outcomes:
+            if saved:
+                await self.keeper.keep(outcomes, saved, now_ms)
+            return
+        sound = _Once(lambda: self._sound(outcomes))
+        impatient = asyncio.get_running_loop().call_later(DISK_PATIENCE_S, sound)
+        try:
             await self.keeper.keep(outcomes, saved, now_ms)
+        finally:  # also when no disk takes it, or the driver is stopped meanwhile
+            impatient.cancel()
+            sound()
 
     def _plan_tick(self) -> None:
         """Let the rules be looked at earlier, if something falls due earlier than was thought."""
         due_ms = self._engine.next_due_ms()
         if due_ms is not None and due_ms < self._tick_at_ms:
             self._tick_earlier.set()
+
+
+class _Once:
+    """Calls `act` with its first call."""
+
+    def __init__(self, act: Callable[[], None]) -> None:
+        self._act: Callable[[], None] | None = act
+
+    def __call__(self) -> None:
+        act, self._act = self._act, None
+        if act is not None:
+            act()
 
 
 def new_id() -> str:

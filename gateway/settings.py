@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from edge.core.http_auth import Auth
 from edge.core.pushes import Kind
+from gateway.output_settings import Outputs
 
 PREFIX: Final = "SUNWELL_GATEWAY_"
 FILE_VARIABLE: Final = f"{PREFIX}FILE"
@@ -92,7 +93,8 @@ class GatewaySettings(BaseSettings):
     `name` is the gateway's own name in all topics, `data` the folder of its lanes, `uplink` the server's
     broker, `devices` the broker at which MQTT sensors speak. `zigbee2mqtt` and `home_assistant` are base
     topics at which devices are found; `patterns` name the profile of all that speaks on a topic pattern.
-    `http` lets devices and platforms push; without it nothing listens. Quotas are in megabytes.
+    `http` lets devices and platforms push; without it nothing listens. `outputs` are what people
+    see and hear at the gateway. Quotas are in megabytes.
     """
 
     model_config = SettingsConfigDict(
@@ -108,6 +110,7 @@ class GatewaySettings(BaseSettings):
     home_assistant: tuple[str, ...] = ()
     patterns: dict[Annotated[str, Field(min_length=1, max_length=256)], str] = Field(default_factory=dict)
     http: HttpListener | None = None
+    outputs: Outputs = Outputs()
     alarm_quota_mb: int = Field(default=64, ge=1)
     data_quota_mb: int = Field(default=256, ge=1)
 

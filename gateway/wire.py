@@ -175,13 +175,14 @@ class DesiredMessage(msgspec.Struct, frozen=True, kw_only=True):
     health_ms: int = 30_000
 
 
-CommandName = Literal["identify", "test", "locate", "restart", "update", "log_level", "device"]
+CommandName = Literal["identify", "test", "locate", "silence", "restart", "update", "log_level", "device"]
 
 
 class CommandMessage(msgspec.Struct, frozen=True, kw_only=True):
     """Ask a gateway to do something before `expires_ms`; answered on `up/reply` by `id`, a UUID. The same id
-    again gets the same reply and nothing is done twice. Arguments: `locate` {"seconds"}; `log_level`
-    {"level", "minutes"}; `device` {"device", "command", "arguments"} with a command of its profile."""
+    again gets the same reply and nothing is done twice. Arguments: `locate` {"seconds"}; `silence`
+    {"breaches"} (without: all that sounds); `log_level` {"level", "minutes"}; `device` {"device", "command",
+    "arguments"} with a command of its profile."""
 
     v: int = VERSION
     id: str
