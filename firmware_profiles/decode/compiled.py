@@ -8,7 +8,7 @@ way as step by step. So does a payload that fits no plan; tests hold both ways t
 
 import struct
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
@@ -87,6 +87,9 @@ class RegisterPlan:
         )
         # Nothing can come out but what the slots say: no second look at each point is needed.
         self._complete = not (others or layout.derive or layout.time or layout.key)
+        # Devices with many equal channels are usual: those are taken at once while all of them are in order.
+        self._alike = self._complete and _are_alike(self._slots)
+        self._names = tuple(plain)
         wanted = [at[word] for name in (*plain, *others) for word in _words(layout, fields[name])]
         parts = [_format(layout, fields[name], _PLAIN) for name in plain]
         parts += [_format(layout, fields[name], _CODES) for name in others]
@@ -105,6 +108,10 @@ class RegisterPlan:
             raws = self._unpack(self._pack(*(words if self._pick is None else self._pick(words))))
         except struct.error as error:
             raise NoPlanError from error
+        if self._alike:
+            numbers = self._in_order(raws)
+            if numbers is not None:
+                return Sample(dict(zip(self._names, numbers, strict=True)))
         values: dict[str, Value] = {}
         status: dict[str, str] = {}
         bad: list[str] = []
@@ -132,6 +139,19 @@ class RegisterPlan:
             evaluate(field, around, values, status, wants_number=other.wants_number)
         derive_all(self._profile, around, values, status)
         return make_sample(self._profile, values, status)
+
+    def _in_order(self, raws: tuple[Any, ...]) -> Sequence[float] | None:
+        """The values of channels that are alike; None if one has a status or stands outside its range."""
+        _, sentinels, divisor, _, low, high = self._slots[0]
+        if not sentinels.keys().isdisjoint(raws):
+            return None
+        numbers: Sequence[float] = raws if divisor is None else [raw / divisor for raw in raws]
+        return numbers if low <= min(numbers) and max(numbers) <= high else None
+
+
+def _are_alike(slots: tuple[_Slot, ...]) -> bool:
+    kinds = {(tuple(slot.sentinels.items()), slot.divisor, slot.low, slot.high) for slot in slots}
+    return len(kinds) == 1 and all(slot.convert is None for slot in slots)
 
 
 def _written_later(layout: RegistersLayout) -> set[str]:

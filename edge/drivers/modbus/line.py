@@ -78,18 +78,21 @@ class Line:
 
     async def run(self) -> None:
         """Poll until cancelled."""
+        now_ms = self._now_ms()
         try:
             while True:
                 link = self._link
                 if link is None or not link.connected:
                     link = await self._connect()
+                    now_ms = self._now_ms()
                 self._changed = False
-                choice = self._schedule.choose(self._now_ms())
+                choice = self._schedule.choose(now_ms)
                 if isinstance(choice, Request):
-                    await self._serve(link, choice)
+                    now_ms = await self._serve(link, choice)
                 else:
                     await self._deliver()
                     await self._wait(choice)
+                    now_ms = self._now_ms()
         finally:
             self._close()
 
@@ -151,24 +154,29 @@ class Line:
         self._link = None
         self._silent = 0
 
-    async def _serve(self, link: Link, request: Request) -> None:
+    async def _serve(self, link: Link, request: Request) -> int:
+        """Asks, and settles what came of it. Returns when that was, in ms."""
         member = self._members[request.device.name]
         if self._commands:
             await self._deliver()  # it must not wait behind a command
         address = member.address
         timeout_s = address.first_timeout_s if request.unheard else address.timeout_s
         exchange = reading(address.unit, request.fc, request.address, request.quantity)
-        async with self._in_use:
+        await self._in_use.acquire()
+        try:
             if request.first and address.wake is not None:
                 await self._wake(link, member, timeout_s)
             answer = await self._exchange(link, member, exchange, timeout_s)
-        if self._members.get(member.device.id) is member:
-            self._settle(request, member, answer)
-        else:
-            self._schedule.silent(request, self._now_ms(), 0.0)  # it was replaced in the meantime
-
-    def _settle(self, request: Request, member: Member, answer: Answer) -> None:
+        finally:
+            self._in_use.release()
         now_ms = self._now_ms()
+        if self._members.get(member.device.id) is member:
+            self._settle(request, member, answer, now_ms)
+        else:
+            self._schedule.silent(request, now_ms, 0.0)  # it was replaced in the meantime
+        return now_ms
+
+    def _settle(self, request: Request, member: Member, answer: Answer, now_ms: int) -> None:
         finished: Finished | None
         if isinstance(answer, NoAnswer):
             finished = self._settle_silence(request, member, answer, now_ms)

@@ -155,6 +155,22 @@ def test_any_profile_gives_the_same_both_ways(
 
 
 @given(
+    st.lists(st.sampled_from([0, 250, 251, 0x7FFF, 0xFFFF]) | WORD, min_size=4, max_size=4),
+    st.sampled_from([{}, {"scale": 0.1}, {"scale": 0.3}, {"scale": 0.1, "offset": 1.5}]),
+    st.sampled_from([{}, {"sentinels": {"32767": "error"}}]),
+)
+def test_channels_that_are_alike_are_each_their_own(
+    words: list[int], scale: dict[str, Any], sentinels: dict[str, Any]
+) -> None:
+    fields = {f"c{at}": {"address": at, "type": "i16", **scale, **sentinels} for at in range(4)}
+    profile = made(
+        {"kind": "registers", "reads": [{"address": 0, "count": 4, "every": "1s"}], "fields": fields},
+        {name: measure(low=-1, high=25) for name in fields},
+    )
+    same_both_ways(profile, poll({(3, at): word for at, word in enumerate(words)}))
+
+
+@given(
     st.sampled_from([kind for kind in KINDS if kind[0] in "ui" and "24" not in kind]),
     st.decimals(-1000, 1000, allow_nan=False, places=6).map(float) | NUMBERS,
     st.just(0) | st.decimals(-1000, 1000, allow_nan=False, places=4).map(float),
