@@ -25,7 +25,7 @@ from gateway.settings import GatewaySettings
 from gateway.troubles import Reports
 
 ALARM_RESERVE_MB: Final = 8
-"""Of the disk, kept for alarms: room for about 10,000."""
+"""Of the disk, kept for alarms: room for some thousands."""
 LONGEST_TICK_MS: Final = 1_000
 DISK_PATIENCE_S: Final = 0.5
 """What happened is on disk before it is heard in the room; a card that stalls must not silence a siren."""

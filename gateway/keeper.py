@@ -19,6 +19,8 @@ from gateway.rules.outcomes import Outcome
 
 MAXIMUM_WAITING: Final = 2_000
 """Messages held in memory for sending; the file holds the rest until these are through."""
+MEND_EVERY_MS: Final = 30_000
+"""How often a lane that has lost its file, or its reserve, tries to have it again."""
 
 _log = structlog.get_logger(__name__)
 
@@ -35,6 +37,8 @@ class AlarmKeeper:
     """Writes outcomes; what was written waits here until the server acknowledges it.
 
     `wake` is called when there is something new to send, `trouble` with what is wrong with the disk.
+    `reopen` opens the lane's file anew (setting it aside if it is broken): after an error, and from time to
+    time while alarms are kept in memory only. `mended` is set when they are on disk again.
     """
 
     def __init__(
@@ -45,7 +49,12 @@ class AlarmKeeper:
         new_epoch: Callable[[], str],
         wake: Callable[[], None],
         trouble: Callable[[str], None],
+        reopen: Callable[[], AlarmLane] | None = None,
     ) -> None:
+        self.mended = asyncio.Event()
+        self._reopen = reopen
+        self._mend_at_ms = 0
+        self._certain: tuple[str, int] | None = None
         self._lane = lane
         self._thread = thread
         self._new_epoch = new_epoch
@@ -93,6 +102,17 @@ class AlarmKeeper:
         oldest = next(iter(self._waiting.values()), None)
         return max(self._depth, len(self._waiting)), None if oldest is None else oldest.gateway_ms
 
+    @property
+    def durable(self) -> bool:
+        """Whether alarms are on a disk when they are kept; otherwise a crash would lose them."""
+        return self._lane.durable
+
+    def look_after(self, now_ms: int) -> None:
+        """Let the lane have its file again, if it lost it. `now_ms` is monotonic. Call from time to time."""
+        if now_ms >= self._mend_at_ms:
+            self._mend_at_ms = now_ms + MEND_EVERY_MS
+            self._thread.submit(self._mend)
+
     async def close(self) -> None:
         """Write what was acknowledged and close the file."""
         await self._run(self._drain)
@@ -127,17 +147,73 @@ class AlarmKeeper:
     def _write(
         self, outcomes: Sequence[Outcome], saved: Sequence[Saved], now_ms: int
     ) -> list[wire.AlarmMessage]:
+        had_reserve = self._lane.has_reserve()
         try:
-            return self._lane.write(outcomes, saved, now_ms)
+            messages = self._lane.write(outcomes, saved, now_ms)
         except LaneError as error:
             if not outcomes:
                 self._say(str(error))
                 return []
-            self._say(f"{error}; alarms are kept in memory only from now on")
-            rescue = AlarmLane.in_memory(trouble=str(error), new_epoch=self._new_epoch)
-            self._lane.close()
-            self._lane = rescue
-            return rescue.write(outcomes, saved, now_ms)
+            return self._write_elsewhere(error, outcomes, saved, now_ms)
+        if had_reserve and not self._lane.has_reserve():
+            self._say("alarm lane: the disk is full; alarms go on in the room that was kept for them")
+        return messages
+
+    def _write_elsewhere(
+        self, error: LaneError, outcomes: Sequence[Outcome], saved: Sequence[Saved], now_ms: int
+    ) -> list[wire.AlarmMessage]:
+        """The file refuses: it is opened anew, which sets a broken one aside; the last resort is memory."""
+        self._certain = self._lane.last
+        self._lane.close()
+        fresh = self._reopened()
+        if fresh is not None:
+            try:
+                fresh.take_over(list(self._waiting.values()), certain=self._certain)
+                messages = fresh.write(outcomes, saved, now_ms)
+            except LaneError as again:
+                fresh.close()
+                error = again
+            else:
+                self._say(f"{error}; {fresh.trouble or 'the file was opened anew'}")
+                self._lane = fresh
+                self._loop.call_soon_threadsafe(self.mended.set)
+                return messages
+        self._say(f"{error}; alarms are kept in memory only from now on")
+        self._lane = AlarmLane.in_memory(trouble=str(error), new_epoch=self._new_epoch)
+        return self._lane.write(outcomes, saved, now_ms)
+
+    def _reopened(self) -> AlarmLane | None:
+        """The lane's file, if it can be had now."""
+        if self._reopen is None:
+            return None
+        try:
+            fresh = self._reopen()
+        except LaneError:
+            return None
+        if fresh.durable:
+            return fresh
+        fresh.close()
+        return None
+
+    def _mend(self) -> None:
+        if self._lane.durable:
+            self._lane.hold_reserve()
+            return
+        fresh = self._reopened()
+        if fresh is None:
+            return
+        old = self._lane
+        try:
+            fresh.take_over(old.pending(), old.states(), old.seen(), certain=self._certain)
+        except LaneError:
+            fresh.close()
+            return
+        old.close()
+        self._lane, self._certain = fresh, None
+        if fresh.trouble is not None:
+            self._say(fresh.trouble)
+        self._reload()
+        self._loop.call_soon_threadsafe(self.mended.set)
 
     def _reload(self) -> None:
         try:

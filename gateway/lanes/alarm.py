@@ -9,14 +9,15 @@ Synchronous code: run it on one thread of its own, never in an event loop.
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
 import msgspec
 
 from gateway import wire
-from gateway.lanes.files import LaneError, open_or_set_aside
+from gateway.lanes.files import LaneError, in_memory, open_or_set_aside
+from gateway.lanes.reserve import Reserve
 from gateway.rules.memory import REMEMBERED_MESSAGES, REMEMBERED_MS, Saved, Seen
 from gateway.rules.model import Event
 from gateway.rules.outcomes import Outcome
@@ -26,25 +27,43 @@ class AlarmLane:
     """The lane's file. `trouble` says what was wrong with it at the start."""
 
     def __init__(
-        self, connection: sqlite3.Connection, *, trouble: str | None, new_epoch: Callable[[], str]
+        self,
+        connection: sqlite3.Connection,
+        *,
+        trouble: str | None,
+        new_epoch: Callable[[], str],
+        reserve: Reserve | None = None,
     ) -> None:
         self._connection = connection
+        self._reserve = reserve
         self.trouble = trouble
+        self.durable = not in_memory(connection)
         with self._transaction():
             if connection.execute("SELECT count(*) FROM lane").fetchone() == (0,):
                 connection.execute("INSERT INTO lane VALUES (?, 0)", (new_epoch(),))
         self.epoch: str
         self._last_seq: int
         self.epoch, self._last_seq = connection.execute("SELECT epoch, last_seq FROM lane").fetchone()
+        self.hold_reserve()
 
     @classmethod
-    def open(cls, path: Path, *, now_ms: int, new_epoch: Callable[[], str], quota_mb: int = 64) -> Self:
+    def open(
+        cls,
+        path: Path,
+        *,
+        now_ms: int,
+        new_epoch: Callable[[], str],
+        quota_mb: int = 64,
+        reserve_mb: float = 0,
+    ) -> Self:
         """The lane at `path`; a broken file is set aside and what it still held is taken over.
 
-        64 MB hold about 100,000 messages. Raises LaneInUseError if another process has it.
+        64 MB hold about 100,000 messages. `reserve_mb` of the disk are kept free for it beside the file.
+        Raises LaneInUseError if another process has it.
         """
         connection, trouble = open_or_set_aside(path, "alarm", now_ms, maximum_mb=quota_mb, salvage=_salvage)
-        return cls(connection, trouble=trouble, new_epoch=new_epoch)
+        reserve = Reserve(path.with_suffix(".reserve"), int(reserve_mb * 1024 * 1024)) if reserve_mb else None
+        return cls(connection, trouble=trouble, new_epoch=new_epoch, reserve=reserve)
 
     @classmethod
     def in_memory(cls, *, trouble: str, new_epoch: Callable[[], str]) -> Self:
@@ -57,26 +76,66 @@ class AlarmLane:
     ) -> list[wire.AlarmMessage]:
         """Keep the outcomes with the states behind them; the messages to send, in their order.
 
-        Outcomes of a message that was kept before are dropped. Raises LaneError if the disk refuses.
+        Outcomes of a message that was kept before are dropped. On a full disk the log's own room is used
+        again, then the reserve. Raises LaneError if the disk refuses.
         """
-        messages: list[wire.AlarmMessage] = []
+        states = list(saved)
+        remedies = [self._empty_log, self._give_up_reserve]
+        while True:
+            try:
+                return self._write(outcomes, states, now_ms)
+            except sqlite3.Error as error:
+                if not (_full(error) and any(remedies.pop(0)() for _ in range(len(remedies)))):
+                    raise LaneError(f"alarm lane: {error}") from error
+
+    @property
+    def last(self) -> tuple[str, int]:
+        """Epoch and number of the last message that was certainly kept."""
+        return self.epoch, self._last_seq
+
+    def hold_reserve(self) -> bool:
+        """Whether the lane has its reserve (again); true where it has none."""
+        return self._reserve is None or self._reserve.hold()
+
+    def has_reserve(self) -> bool:
+        """Whether the reserve is still there; true where the lane has none."""
+        return self._reserve is None or self._reserve.held()
+
+    def take_over(
+        self,
+        messages: Iterable[wire.AlarmMessage],
+        saved: Iterable[Saved] = (),
+        seen: Iterable[Seen] = (),
+        *,
+        certain: tuple[str, int] | None = None,
+    ) -> None:
+        """Keep what another lane held. What this file has beyond `certain` was not told to be kept and is
+        among `messages` under another number. Raises LaneError if the disk refuses."""
         try:
             with self._transaction():
-                fresh = self._not_seen(outcomes, now_ms)
-                last_seq = self._last_seq
-                for outcome in fresh:
-                    last_seq += 1
-                    messages.append(_message(outcome, self.epoch, last_seq, now_ms))
+                if certain is not None:
+                    self._connection.execute("DELETE FROM outbox WHERE epoch = ? AND seq > ?", certain)
                 self._connection.executemany(
-                    "INSERT INTO outbox (epoch, seq, kept_ms, message) VALUES (?, ?, ?, ?)",
-                    [(self.epoch, one.seq, now_ms, wire.encode(one)) for one in messages],
+                    "INSERT OR IGNORE INTO outbox (epoch, seq, kept_ms, message) VALUES (?, ?, ?, ?)",
+                    [(one.epoch, one.seq, one.gateway_ms, wire.encode(one)) for one in messages],
                 )
-                self._connection.execute("UPDATE lane SET last_seq = ?", (last_seq,))
                 self._save(saved)
+                self._connection.executemany(
+                    "INSERT OR IGNORE INTO seen (position, rule, identity, device, received_ms)"
+                    " VALUES (?, ?, ?, ?, ?)",
+                    [
+                        (
+                            one.position,
+                            one.rule,
+                            one.identity,
+                            one.identity.partition("\n")[0],
+                            one.received_ms,
+                        )
+                        for one in seen
+                    ],
+                )
         except sqlite3.Error as error:
             raise LaneError(f"alarm lane: {error}") from error
-        self._last_seq = last_seq
-        return messages
 
     def acknowledge(self, epoch: str, seqs: Iterable[int]) -> None:
         """Forget what the server has stored. Raises LaneError if the disk refuses."""
@@ -117,6 +176,36 @@ class AlarmLane:
         """Close the file. What is in it stays."""
         self._connection.close()
 
+    def _write(
+        self, outcomes: Sequence[Outcome], saved: Iterable[Saved], now_ms: int
+    ) -> list[wire.AlarmMessage]:
+        messages: list[wire.AlarmMessage] = []
+        with self._transaction():
+            fresh = self._not_seen(outcomes, now_ms)
+            last_seq = self._last_seq
+            for outcome in fresh:
+                last_seq += 1
+                messages.append(_message(outcome, self.epoch, last_seq, now_ms))
+            self._connection.executemany(
+                "INSERT INTO outbox (epoch, seq, kept_ms, message) VALUES (?, ?, ?, ?)",
+                [(self.epoch, one.seq, now_ms, wire.encode(one)) for one in messages],
+            )
+            self._connection.execute("UPDATE lane SET last_seq = ?", (last_seq,))
+            self._save(saved)
+        self._last_seq = last_seq
+        return messages
+
+    def _empty_log(self) -> bool:
+        """Bring what stands in the write-ahead log into the file, so that the log begins again."""
+        try:
+            (busy, frames, moved) = self._connection.execute("PRAGMA wal_checkpoint(RESTART)").fetchone()
+        except sqlite3.Error:
+            return False
+        return bool(busy == 0 and frames == moved > 0)
+
+    def _give_up_reserve(self) -> bool:
+        return self._reserve is not None and self._reserve.give_up()
+
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         self._connection.execute("BEGIN IMMEDIATE")
@@ -125,7 +214,8 @@ class AlarmLane:
             self._connection.execute("COMMIT")
         except BaseException:
             if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
+                with suppress(sqlite3.Error):  # a damaged file refuses this too; the first error is told
+                    self._connection.execute("ROLLBACK")
             raise
 
     def _not_seen(self, outcomes: Sequence[Outcome], now_ms: int) -> list[Outcome]:
@@ -171,6 +261,10 @@ class AlarmLane:
                     "INSERT OR REPLACE INTO rule_state VALUES (?, ?, ?)",
                     (state.position, state.id, state.document),
                 )
+
+
+def _full(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
 
 
 def _message(outcome: Outcome, epoch: str, seq: int, now_ms: int) -> wire.AlarmMessage:

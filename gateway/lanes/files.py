@@ -79,6 +79,12 @@ def open_or_set_aside(
     return connection, f"{reason}; set aside as {broken.name}, {saved} rows could still be read"
 
 
+def in_memory(connection: sqlite3.Connection) -> bool:
+    """Whether the lane has no file: what it holds is gone with the process."""
+    (_, _, file) = connection.execute("PRAGMA database_list").fetchone()
+    return not file
+
+
 def _prepare(connection: sqlite3.Connection, lane: str, maximum_mb: int | None) -> None:
     # Exclusive: a second gateway on the same folder is refused; also spares the shared-memory file.
     connection.execute("PRAGMA locking_mode = EXCLUSIVE")

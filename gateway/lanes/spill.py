@@ -7,16 +7,21 @@ returns (`synchronous=FULL`): in WAL mode NORMAL would leave the loss at a power
 import shutil
 import sqlite3
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
 
-from gateway.lanes.files import open_or_set_aside
+from gateway.lanes.files import in_memory, open_or_set_aside
 from gateway.lanes.telemetry import BACKLOG_PAGE, Frame, FrameId, SpillPlan, SpillReport, TelemetryLane
 
 RESERVED_SEQS: Final = 1_000_000_000
 """Sequence numbers reserved at each start: 30 years of one frame a second."""
 DISK_RESERVE_MB: Final = 32
 """Free space that telemetry leaves to the alarms and the system."""
+SMALLEST_BYTES: Final = 1024 * 1024
+"""What telemetry may take all the same: a few minutes of readings outlive a power cut."""
+MEMORY_QUOTA_MB: Final = 16
+"""Where no disk takes the file, it lives in memory."""
 SEQ_CEILING: Final = 2**53
 """JSON readers in other languages count exactly up to here: 9 million starts."""
 
@@ -25,16 +30,23 @@ class SpillFile:
     """Frames on disk, oldest first. `trouble` says what was wrong with the file at the start."""
 
     def __init__(
-        self, connection: sqlite3.Connection, folder: Path, quota_mb: int, trouble: str | None
+        self, connection: sqlite3.Connection, path: Path, quota_mb: int, trouble: str | None
     ) -> None:
-        self._connection = connection
-        self._folder = folder
+        self._path = path
         self._quota_bytes = quota_mb * 1024 * 1024
+        self._reserved: tuple[str, int] = ("", 0)
         self.trouble = trouble
+        self._take(connection)
+
+    def _take(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
         self._depth, self._bytes = connection.execute(
             "SELECT count(*), coalesce(sum(bytes), 0) FROM frame"
         ).fetchone()
+        self._most_bytes = self._bytes
         self._given = 0
+        if in_memory(connection):
+            self._quota_bytes = min(self._quota_bytes, MEMORY_QUOTA_MB * 1024 * 1024)
 
     @classmethod
     def open(
@@ -45,15 +57,12 @@ class SpillFile:
         Raises LaneInUseError if another process has it.
         """
         connection, trouble = open_or_set_aside(path, "telemetry", now_ms)
-        file = cls(connection, path.parent, quota_mb, trouble)
+        file = cls(connection, path, quota_mb, trouble)
         row = connection.execute("SELECT epoch, reserved_seq, lost FROM lane").fetchone()
         epoch, reserved, lost = row if row is not None else (new_epoch(), 0, 0)
         if reserved + RESERVED_SEQS >= SEQ_CEILING:
             epoch, reserved = new_epoch(), 0
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute("DELETE FROM lane")
-        connection.execute("INSERT INTO lane VALUES (?, ?, ?)", (epoch, reserved + RESERVED_SEQS, lost))
-        connection.execute("COMMIT")
+        file._reserve(epoch, reserved + RESERVED_SEQS, lost)
         report = file._report((), 0)
         lane = TelemetryLane(epoch=epoch, next_seq=reserved + 1, lost=lost)
         lane.stored, lane.stored_oldest_ms = report.depth, report.oldest_ms
@@ -71,15 +80,40 @@ class SpillFile:
             self._connection.execute("COMMIT")
             page = self._page() if plan.want_page else ()
             return self._report(page, dropped)
-        except sqlite3.Error as error:
-            if self._connection.in_transaction:
-                self._connection.execute("ROLLBACK")
+        except sqlite3.OperationalError as error:  # full, read only, busy: it may take the next round
+            self._roll_back()
             self._depth, self._bytes = before
             return SpillReport(depth=0, oldest_ms=None, trouble=f"telemetry lane: {error}")
+        except sqlite3.DatabaseError as error:
+            self._roll_back()
+            trouble = self._begin_anew(plan.lost)
+            return SpillReport(depth=0, oldest_ms=None, trouble=f"telemetry lane: {error}; {trouble}")
 
     def close(self) -> None:
         """Close the file. What is in it stays."""
         self._connection.close()
+
+    def _reserve(self, epoch: str, reserved_seq: int, lost: int) -> None:
+        """Note up to where sequence numbers are used by this run."""
+        self._reserved = (epoch, reserved_seq)
+        self._connection.execute("BEGIN IMMEDIATE")
+        self._connection.execute("DELETE FROM lane")
+        self._connection.execute("INSERT INTO lane VALUES (?, ?, ?)", (epoch, reserved_seq, lost))
+        self._connection.execute("COMMIT")
+
+    def _roll_back(self) -> None:
+        if self._connection.in_transaction:
+            with suppress(sqlite3.Error):  # a damaged file refuses this too
+                self._connection.execute("ROLLBACK")
+
+    def _begin_anew(self, lost: int) -> str:
+        """The file is damaged: set it aside and go on with a new one, in the same epoch; what was done."""
+        self._connection.close()
+        now_ms = int(self._path.stat().st_mtime * 1000) if self._path.exists() else 0
+        connection, trouble = open_or_set_aside(self._path, "telemetry", now_ms)
+        self._take(connection)
+        self._reserve(*self._reserved, lost)
+        return trouble or "the file was opened anew"
 
     def _forget(self, ids: tuple[FrameId, ...]) -> None:
         for name in ids:
@@ -102,10 +136,11 @@ class SpillFile:
         self._bytes += sum(len(one.payload) for one in frames)
 
     def _drop_oldest(self) -> int:
-        """Make room: the readings that had to go."""
+        """Make room: the readings that had to go. On a disk that is nearly full the file stays as big as it
+        is, since what is deleted from it is used again but not given back."""
         quota = self._quota_bytes
-        if shutil.disk_usage(self._folder).free < DISK_RESERVE_MB * 1024 * 1024:
-            quota = min(quota, self._bytes * 9 // 10)
+        if shutil.disk_usage(self._path.parent).free < DISK_RESERVE_MB * 1024 * 1024:
+            quota = min(quota, max(self._most_bytes, SMALLEST_BYTES))
         dropped = 0
         while self._bytes > quota:
             row = self._connection.execute(
@@ -116,6 +151,7 @@ class SpillFile:
             self._depth -= 1
             self._bytes -= row[0]
             dropped += row[1]
+        self._most_bytes = max(self._most_bytes, self._bytes)
         return dropped
 
     def _page(self) -> tuple[Frame, ...]:

@@ -1,5 +1,6 @@
 """The telemetry lane: frames in memory, on disk when nobody acknowledges, the oldest gone when it is full."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -161,9 +162,47 @@ class TestOnDisk:
             frame_at(lane, number)
         work(file, lane, 20)
         monkeypatch.setattr(spill, "DISK_RESERVE_MB", 10**12)
-        frame_at(lane, 20)
-        work(file, lane, 30)
+        monkeypatch.setattr(spill, "SMALLEST_BYTES", 0)
+        for number in range(20, 25):
+            frame_at(lane, number)
+            work(file, lane, number + 10)
         assert lane.lost > 0
+        assert lane.stored >= 9
+
+    def test_on_a_disk_that_was_always_nearly_full_some_minutes_are_kept_all_the_same(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        file, lane = opened(tmp_path)
+        monkeypatch.setattr(spill, "DISK_RESERVE_MB", 10**12)
+        for number in range(10):
+            frame_at(lane, number)
+        work(file, lane, 20)
+        assert (lane.stored, lane.lost) == (10, 0)
+
+    def test_a_file_that_breaks_while_it_is_used_is_set_aside_and_telemetry_goes_on(
+        self, tmp_path: Path
+    ) -> None:
+        file, lane = opened(tmp_path)
+        for number in range(100):
+            frame_at(lane, number)
+        work(file, lane, 200)
+        file._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        file._connection.execute("PRAGMA cache_size = 0")
+        path = tmp_path / "telemetry.db"
+        with path.open("r+b") as damaged:
+            damaged.write(os.urandom(path.stat().st_size))
+        frame_at(lane, 300)
+        troubles = []
+        for round_ in range(3):
+            report = file.apply(plan := lane.plan(at(310 + round_), everything=True))
+            lane.done(plan, report)
+            troubles += [] if report.trouble is None else [report.trouble]
+        assert "set aside as telemetry.db.broken-" in " ".join(troubles)
+        assert lane.stored == 1
+        file.close()
+        _, again = opened(tmp_path)
+        assert (again.epoch, again.stored) == (lane.epoch, 1)
+        assert again.next_seq > lane.next_seq
 
     def test_a_disk_that_refuses_loses_nothing_that_memory_can_hold(self, tmp_path: Path) -> None:
         file, lane = opened(tmp_path)
