@@ -4,8 +4,9 @@ Modbus servers."""
 import asyncio
 import base64
 import json
+import struct
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -18,7 +19,6 @@ from edge.driver import EdgeDevice, TroubleReason
 from edge.drivers.modbus import ModbusDriver
 from edge.drivers.mqtt import MqttDriver
 from firmware_profiles import Downlink, order_of, parse_profile
-from sunwell.simulate.modbus_host import ModbusHost, SimulatedUnit
 from tests.contract.edge_inbox import PATIENCE_S, Inbox, device, running
 from tests.contract.edge_mqtt import Street, subscribed
 from tests.parts.mosquitto import Mosquitto
@@ -197,19 +197,44 @@ async def test_joins_status_and_strange_news_cost_no_uplink(street: Street, inbo
         assert TroubleReason.UNKNOWN_DEVICE not in inbox.reasons()
 
 
+@asynccontextmanager
+async def pyrometer(held: dict[int, int]) -> AsyncIterator[int]:
+    """A Modbus TCP unit that reads (3, 4) and writes (6) `held`; gives its port."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while True:
+                number, _, length, unit = struct.unpack(">HHHB", await reader.readexactly(7))
+                said = await reader.readexactly(length - 1)
+                function, address, value = struct.unpack(">BHH", said[:5])
+                if function == 6:
+                    held[address] = value
+                else:
+                    words = [held.get(address + place, 0) for place in range(value)]
+                    said = struct.pack(f">BB{value}H", function, 2 * value, *words)
+                writer.write(struct.pack(">HHHB", number, 0, len(said) + 1, unit) + said)
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        yield server.sockets[0].getsockname()[1]
+
+
 async def test_a_register_is_written_between_polls(inbox: Inbox) -> None:
-    held = {24: 9000, **dict.fromkeys(range(8, 22), 0)}
-    unit = SimulatedUnit(unit=1, registers=lambda: held)
-    async with ModbusHost([unit]) as host:
-        calex = device("calex-pyrousb", "calex", host=host.host, port=host.port, unit=1)
+    held = {24: 9000}
+    async with pyrometer(held) as port:
+        calex = device("calex-pyrousb", "calex", host="127.0.0.1", port=port, unit=1)
         driver = ModbusDriver([calex], emit=inbox.emit, trouble=inbox.trouble, clock=lambda: NOW_MS)
+
+        async def emissivity(value: float) -> Outcome:
+            order = order_of(calex.profile, "emissivity", {"emissivity": value})
+            return await driver.command("k", "calex", order)
+
         with pytest.raises(CommandError, match="running line"):
-            await driver.command("k", "calex", order_of(calex.profile, "emissivity", {"emissivity": 0.9}))
+            await emissivity(0.9)
         async with running(driver.run):
             await inbox.until(lambda: inbox.readings)
-            same = await driver.command(
-                "k", "calex", order_of(calex.profile, "emissivity", {"emissivity": 0.9})
-            )
-            assert same.detail == "the device held this value already"
+            assert (await emissivity(0.9)).detail == "the device held this value already"
+            assert (await emissivity(0.98)).detail == "written"
+            assert held[24] == 9800
             with pytest.raises(CommandError, match="registers and coils only"):
                 await driver.command("k", "calex", Downlink(1, b"", False))
