@@ -32,8 +32,10 @@ from gateway.machine import monotonic_ms, wall_ms
 from gateway.outputs import Output
 from gateway.settings import GatewaySettings
 from gateway.store import BookStore, DesiredStore
+from gateway.timesync import ClockOffset
 from gateway.troubles import Reports
 from gateway.uplink import Uplink
+from gateway.watchdog import Notifier, Watchdog
 
 STOP_S: Final = 4.5
 """For everything that runs to end by itself; a stop takes less than 5 s."""
@@ -46,8 +48,8 @@ class GatewayApp:
     """The gateway as an async context manager: entered, it runs; left, it has stopped in good order.
 
     `fitted` are its siren, voice and lights instead of those that the settings name, `outputs` further ones
-    that help to find it; `restart` ends the program so that it is started again, and
-    `set_log_level` changes how much it logs (None: as usual). Raises LaneInUseError on entry if another
+    that help to find it; `restart` ends the program so that it is started again, and `set_log_level` changes
+    how much it logs (None: as usual); `notifier` is systemd's. Raises LaneInUseError on entry if another
     gateway uses the same data folder.
     """
 
@@ -60,6 +62,7 @@ class GatewayApp:
         fitted: Fittings | None = None,
         restart: Callable[[], None] | None = None,
         set_log_level: Callable[[str | None], None] | None = None,
+        notifier: Notifier | None = None,
     ) -> None:
         self.settings = settings
         self.session = uuid.uuid4().hex
@@ -69,6 +72,8 @@ class GatewayApp:
         self._fitted = fitted
         self._restart = restart
         self._set_log_level = set_log_level
+        self._notifier = notifier
+        self._offset = ClockOffset()
         self._drivers: dict[str, SupervisedDriver] = {}
         self._found: wire.FoundMessage | None = None
 
@@ -153,6 +158,8 @@ class GatewayApp:
             applying=self._applying,
             uplink=self._uplink,
             drivers=self._drivers,
+            clock_offset=lambda: self._offset.ms,
+            outputs=self._alarm.names,
         )
         await self._judging.start()
         builders = driver_builders(settings, self._clock, self._on_found, self._commanding.hear)
@@ -210,7 +217,10 @@ class GatewayApp:
             "health": self._condition.tell,
             "commands": self._commanding.run,
             "outputs": self._alarm.run,
+            "clock offset": self._offset.run,
         }
+        if self._notifier is not None:
+            works["watchdog"] = Watchdog(self._notifier, self._dead, slow="alarm lane").run
         self._tasks = [
             group.create_task(self._supervise(name, work), name=name) for name, work in works.items()
         ]
@@ -218,8 +228,16 @@ class GatewayApp:
             group.create_task(driver.run(), name=f"driver {name}") for name, driver in self._drivers.items()
         ]
 
+    async def _dead(self) -> list[str]:
+        """The parts that do not work any more; returns once the alarm lane answers."""
+        ended = [task.get_name() for task in (*self._tasks, *self._driver_tasks) if task.done()]
+        await self._judging.answers()
+        return ended
+
     async def _stop(self) -> None:
         """Drivers first, so that nothing new comes; then what waits goes to disk; the uplink says goodbye."""
+        if self._notifier is not None:
+            self._notifier.tell(STOPPING="1", STATUS="stops")
         for task in self._driver_tasks:
             task.cancel()
         self._uplink.stop()

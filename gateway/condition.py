@@ -1,7 +1,7 @@
 """How the gateway is: its health and its state, and telling them."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from importlib.metadata import version
 from typing import Final
@@ -34,6 +34,8 @@ class Condition:
         applying: Applying,
         uplink: Uplink,
         drivers: Mapping[str, SupervisedDriver],
+        clock_offset: Callable[[], float | None],
+        outputs: Sequence[str],
     ) -> None:
         self._data = settings.data
         self._session = session
@@ -44,6 +46,8 @@ class Condition:
         self._applying = applying
         self._uplink = uplink
         self._drivers = drivers
+        self._clock_offset = clock_offset
+        self._outputs = outputs
 
     async def tell(self) -> None:
         """Publish the health again and again, and soon after something new is wrong. Runs until cancelled."""
@@ -81,6 +85,7 @@ class Condition:
             memory_mb=machine.memory_mb,
             disk_free_percent=machine.disk_free_percent,
             uplink_rtt_ms=self._uplink.rtt_ms,
+            clock_offset_ms=self._clock_offset(),
             clock_trusted=self._judging.clock_trusted,
             alarm_depth=alarm_depth,
             alarm_oldest_ms=alarm_oldest_ms,
@@ -89,4 +94,6 @@ class Condition:
             data_lost=self._judging.recorder.lost,
             drivers=[driver_health(one.counters) for one in self._drivers.values()],
             troubles=self._reports.list(now_ms),
+            wear_percent=machine.wear_percent,
+            outputs=list(self._outputs),
         )

@@ -12,7 +12,7 @@ import structlog
 
 from edge.readings import Reading, TimeSource
 from gateway.core.clean import clean_reading
-from gateway.core.clock import ClockWatch, trusted
+from gateway.core.clock import EARLIEST_MS, HOLD_MS, trusted
 from gateway.keeper import AlarmKeeper
 from gateway.lanes.alarm import AlarmLane
 from gateway.lanes.spill import SpillFile
@@ -45,21 +45,24 @@ class Judging:
         recorder: TelemetryRecorder,
         *,
         clock: Callable[[], int],
+        adopt_clock: Callable[[], int],
         reports: Reports,
         sound: Callable[[Sequence[Outcome]], None],
     ) -> None:
         self.keeper = keeper
         self.recorder = recorder
-        self.clock_trusted = trusted(clock(), synchronised())
+        self.clock_trusted = True
+        self._adopt_clock = adopt_clock
         self._lane = lane
         self._alarm_thread = alarm_thread
         self._clock = clock
         self._reports = reports
         self._sound = sound
         self._engine = Engine(new_breach=new_id, started_ms=clock())
-        self._watch = ClockWatch(clock(), monotonic_ms())
+        self._began_ms = monotonic_ms()
         self._tick_earlier = asyncio.Event()
         self._tick_at_ms = 0
+        self._trust_clock(trusted(clock(), synchronised()))
 
     @classmethod
     async def open(
@@ -68,12 +71,14 @@ class Judging:
         stack: AsyncExitStack,
         *,
         clock: Callable[[], int],
+        adopt_clock: Callable[[], int],
         wake: Callable[[], None],
         reports: Reports,
         sound: Callable[[Sequence[Outcome]], None],
     ) -> Self:
-        """Open both lanes in the data folder; `stack` closes them. `wake` is called, after `start`, when
-        there is something to send, `sound` with each outcome that people in the room may have to hear. Raises
+        """Open both lanes in the data folder; `stack` closes them. `adopt_clock` lets `clock` take over the
+        machine's time and tells by how much that was set. `wake` is called, after `start`, when there is
+        something to send, `sound` with each outcome that people in the room may have to hear. Raises
         LaneInUseError."""
         folder = settings.data
         with suppress(OSError):  # the lanes then live in memory, and say so
@@ -113,7 +118,16 @@ class Judging:
         for trouble in (lane.trouble, file.trouble):
             if trouble is not None:
                 reports.disk(trouble)
-        return cls(lane, alarm_thread, keeper, recorder, clock=clock, reports=reports, sound=sound)
+        return cls(
+            lane,
+            alarm_thread,
+            keeper,
+            recorder,
+            clock=clock,
+            adopt_clock=adopt_clock,
+            reports=reports,
+            sound=sound,
+        )
 
     async def start(self) -> None:
         """Go on where the last run ended: the states of the rules, and the alarms that wait to be sent."""
@@ -132,6 +146,10 @@ class Judging:
         await self.recorder.spill_all()
         await self.keeper.keep([], self._engine.export(), self._clock())
 
+    async def answers(self) -> None:
+        """Returns once the alarm lane's thread has time: it neither hangs nor has died."""
+        await asyncio.get_running_loop().run_in_executor(self._alarm_thread, lambda: None)
+
     async def emit(self, reading: Reading) -> None:
         """Take a reading from a driver; returns once an alarm in it is kept durably."""
         if not self.clock_trusted and reading.time_source is TimeSource.GATEWAY:
@@ -146,7 +164,7 @@ class Judging:
     async def replace_rules(self, rules: Sequence[Rule], device_at: Mapping[str, str]) -> None:
         """Judge by these from now on; `device_at` is the device of each position."""
         now_ms = self._clock()
-        await self._keep(self._engine.replace_rules(rules, now_ms, device_at), now_ms)
+        await self._keep(self._flagged(self._engine.replace_rules(rules, now_ms, device_at)), now_ms)
         self._plan_tick()
 
     async def tick(self) -> None:
@@ -154,7 +172,7 @@ class Judging:
         while True:
             self._tick_earlier.clear()
             now_ms = self._clock()
-            await self._keep(self._engine.tick(now_ms), now_ms)
+            await self._keep(self._flagged(self._engine.tick(now_ms)), now_ms)
             await self._look_after_lane(now_ms)
             due_ms = self._engine.next_due_ms()
             latest_ms = now_ms + LONGEST_TICK_MS
@@ -164,17 +182,39 @@ class Judging:
                     await self._tick_earlier.wait()
 
     async def watch_clock(self) -> None:
-        """Notice when the clock is set, and when it becomes worth believing. Runs until cancelled."""
+        """Take over the machine's clock when it is set, put right what was stamped before it could be
+        believed, and notice when it can. Runs until cancelled."""
         while True:
-            now_ms = self._clock()
-            step_ms = self._watch.look(now_ms, monotonic_ms())
-            self.clock_trusted = trusted(now_ms, await asyncio.to_thread(synchronised))
+            synchronised_now = await asyncio.to_thread(synchronised)
+            before_ms = self._clock()
+            step_ms = self._adopt_clock()
             if step_ms:
+                self._engine.shift_clock(step_ms, before_ms)
+                self.keeper.right_clock(step_ms)
                 _log.warning("the clock was set", by_ms=step_ms)
-                self._engine.shift_clock(step_ms)
                 self._tick_earlier.set()
+                await self.recorder.right_clock(step_ms)
                 await self.recorder.spill_all()
+            self._trust_clock(trusted(self._clock(), synchronised_now))
+            if self._clock() >= EARLIEST_MS and monotonic_ms() - self._began_ms >= HOLD_MS:
+                self.recorder.send_untimed()
             await asyncio.sleep(CLOCK_WATCH_S)
+
+    def _trust_clock(self, believed: bool) -> None:
+        if believed == self.clock_trusted:
+            return
+        self.clock_trusted = believed
+        self._reports.sooner.set()
+        if believed:
+            self.keeper.trust_clock()
+            self.recorder.trust_clock()
+        else:
+            self.keeper.distrust_clock(self._clock())
+            self.recorder.distrust_clock()
+
+    def _flagged(self, outcomes: list[Outcome]) -> list[Outcome]:
+        """What came by the gateway's own time, with what that is worth."""
+        return outcomes if self.clock_trusted else [replace(one, clock_trusted=False) for one in outcomes]
 
     async def _look_after_lane(self, now_ms: int) -> None:
         """Where the alarms' file was lost, have it again, with all states of the rules in it."""

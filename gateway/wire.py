@@ -106,7 +106,11 @@ class Trouble(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """The gateway's own condition. None where the machine does not tell. Percentages are 0 to 100."""
+    """The gateway's own condition. None where the machine does not tell. Percentages are 0 to 100.
+
+    `clock_offset_ms` is positive if its clock is ahead of the time servers'; `wear_percent` is the used life
+    of its worst flash memory; `outputs` names what can sound in the room ("siren", "buzzer", "voice").
+    """
 
     at_ms: int
     uptime_s: float
@@ -124,6 +128,8 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     data_lost: int = 0
     drivers: list[DriverHealth] = []
     troubles: list[Trouble] = []
+    wear_percent: float | msgspec.UnsetType | None = msgspec.UNSET
+    outputs: list[str] | msgspec.UnsetType = msgspec.UNSET
 
 
 class StateMessage(msgspec.Struct, frozen=True, kw_only=True):
