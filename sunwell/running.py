@@ -4,24 +4,31 @@ import asyncio
 import gc
 import signal
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any
 
 
-def until_stopped(
-    part: Callable[[], AbstractAsyncContextManager[Any]], ended: asyncio.Event | None = None
-) -> None:
-    """Runs `part` in an event loop of its own until SIGINT or SIGTERM, or until `ended` is set; then leaves
-    it in order. A signal that comes while it still starts is obeyed as soon as it has started."""
+def until_stopped(part: Callable[[], AbstractAsyncContextManager[Any]]) -> None:
+    """Runs `part` in an event loop of its own until SIGINT or SIGTERM; then leaves it in order. A signal
+    that comes while it still starts breaks the start off."""
 
     async def run() -> None:
-        stop = ended or asyncio.Event()
+        stop = asyncio.Event()
+        starting = asyncio.current_task()
+
+        def end() -> None:
+            stop.set()
+            if starting is not None:
+                starting.cancel()
+
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop.set)
-        async with part():
-            _settle_memory()
-            await stop.wait()
+            loop.add_signal_handler(number, end)
+        with suppress(asyncio.CancelledError):  # nobody else cancels the outermost task
+            async with part():
+                starting = None
+                _settle_memory()
+                await stop.wait()
 
     asyncio.run(run())
 
