@@ -5,7 +5,16 @@ import structlog
 from prometheus_client import Counter
 from sqlalchemy.exc import IntegrityError
 
-from gateway.wire import AckMessage, AlarmMessage, FoundMessage, ReplyMessage, StateMessage, WireError, decode
+from gateway.wire import (
+    AckMessage,
+    AlarmMessage,
+    FoundMessage,
+    Health,
+    ReplyMessage,
+    StateMessage,
+    WireError,
+    decode,
+)
 from server.alarms import service as alarms
 from server.clock import now
 from server.commands import service as commands
@@ -45,10 +54,11 @@ def handle_alarm(context: Context, gateway_id: str, topic: str, payload: bytes) 
     return AckMessage(lane="alarm", epoch=message.epoch, seqs=[message.seq])
 
 
-def handle_state(context: Context, gateway_id: str, topic: str, payload: bytes) -> None:
-    """Keeps a gateway's report of itself. Raises StoreUnavailableError."""
+def handle_state(context: Context, gateway_id: str, topic: str, payload: bytes) -> Health | None:
+    """Keeps a gateway's report of itself and returns its condition, if it tells of it. Raises
+    StoreUnavailableError."""
     if not payload:
-        return  # a retained message taken away
+        return None  # a retained message taken away
     try:
         message: StateMessage = decode("up/state", payload)
         with context.database.write() as session:
@@ -57,6 +67,9 @@ def handle_state(context: Context, gateway_id: str, topic: str, payload: bytes) 
         _refuse(context, gateway_id, topic, "unreadable", str(error), payload)
     except NotFoundError as error:
         _refuse(context, gateway_id, topic, "unknown_gateway", error.message, payload)
+    else:
+        return message.health
+    return None
 
 
 def handle_found(context: Context, gateway_id: str, topic: str, payload: bytes) -> None:

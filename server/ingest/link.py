@@ -26,6 +26,7 @@ from server.db.models import Gateway
 from server.errors import StoreUnavailableError
 from server.gateways import desired, service
 from server.ingest import handlers
+from server.ingest.condition import ConditionWriter
 from server.ingest.frames import Arrived, FrameWriter
 from server.settings import ServerSettings, read_secret
 
@@ -45,6 +46,7 @@ class Link:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._conditions = ConditionWriter(context)
         self._talk: aiomqtt.Client | None = None
         self.connected = asyncio.Event()
 
@@ -53,6 +55,7 @@ class Link:
         writer = FrameWriter(self._context, self._acknowledge)
         async with asyncio.TaskGroup() as group:
             group.create_task(writer.run(), name="frame-writer")
+            group.create_task(self._conditions.run(), name="condition-writer")
             group.create_task(self._keep("talk", self._run_talk), name="link-talk")
             group.create_task(self._keep("data", lambda: self._run_data(writer)), name="link-data")
             group.create_task(self._publish_desired(), name="desired-publisher")
@@ -131,13 +134,18 @@ class Link:
                 if ack is not None:
                     await self._acknowledge(gateway_id, ack)
             elif channel == "up/state":
-                await asyncio.to_thread(handlers.handle_state, self._context, gateway_id, name, payload)
+                await self._take_state(gateway_id, name, payload)
             elif channel == "up/reply":
                 await asyncio.to_thread(handlers.handle_reply, self._context, gateway_id, name, payload)
             elif channel == "up/found":
                 await asyncio.to_thread(handlers.handle_found, self._context, gateway_id, name, payload)
         except StoreUnavailableError as error:
             log.warning("not_stored", gateway=gateway_id, channel=channel, detail=error.message[:300])
+
+    async def _take_state(self, gateway_id: str, name: str, payload: bytes) -> None:
+        health = await asyncio.to_thread(handlers.handle_state, self._context, gateway_id, name, payload)
+        if health is not None:
+            self._conditions.put(gateway_id, health)
 
     async def _publish_desired(self) -> None:
         with self._context.bus.subscribe() as changes:

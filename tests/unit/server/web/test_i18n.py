@@ -34,6 +34,7 @@ CHOSEN = {
     "register.": [name for names in ADDRESS_FIELDS.values() for name in names],
     "found.value_": VALUE_FIELDS,
     "commands.state.": [*CommandState],
+    "output.": ["siren", "buzzer", "voice"],
     "profiles.kind.": ["measure", "state", "event"],
     "devices.verified.": ["device", "vendor-decoder", "manual", "computed"],
 }
