@@ -23,6 +23,7 @@ from gateway.applying import Applying
 from gateway.commanding import Commanding
 from gateway.commands import Means
 from gateway.condition import Condition
+from gateway.core.clock import GatewayClock
 from gateway.core.found import found_message
 from gateway.core.sounding import Look
 from gateway.driving import driver_builders
@@ -61,13 +62,16 @@ class GatewayApp:
         outputs: Sequence[Output] = (),
         fitted: Fittings | None = None,
         restart: Callable[[], None] | None = None,
+        monotonic: Callable[[], int] = monotonic_ms,
         set_log_level: Callable[[str | None], None] | None = None,
         notifier: Notifier | None = None,
     ) -> None:
         self.settings = settings
         self.session = uuid.uuid4().hex
-        self._clock = clock
-        self._reports = Reports(clock)
+        time = GatewayClock.begin(clock(), monotonic())
+        self._clock: Callable[[], int] = lambda: time.now_ms(monotonic())
+        self._adopt_clock: Callable[[], int] = lambda: time.adopt(clock(), monotonic())
+        self._reports = Reports(self._clock)
         self._outputs = outputs
         self._fitted = fitted
         self._restart = restart
@@ -129,6 +133,7 @@ class GatewayApp:
             reports=self._reports,
             sound=self._alarm.hear,
         )
+            adopt_clock=self._adopt_clock,
         self._applying = Applying(
             DesiredStore(settings.data / "desired.json"),
             self._judging,

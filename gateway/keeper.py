@@ -11,6 +11,7 @@ from typing import Final
 import structlog
 
 from gateway import wire
+from gateway.core.clock import Untimed
 from gateway.core.window import ItemId
 from gateway.lanes.alarm import AlarmLane
 from gateway.lanes.files import LaneError
@@ -55,6 +56,8 @@ class AlarmKeeper:
         self._reopen = reopen
         self._mend_at_ms = 0
         self._certain: tuple[str, int] | None = None
+        self._untimed: Untimed | None = None
+        self._untimed_names: list[ItemId] = []
         self._lane = lane
         self._thread = thread
         self._new_epoch = new_epoch
@@ -101,6 +104,27 @@ class AlarmKeeper:
         """How many messages wait, and since when (UTC ms) the oldest."""
         oldest = next(iter(self._waiting.values()), None)
         return max(self._depth, len(self._waiting)), None if oldest is None else oldest.gateway_ms
+
+    def distrust_clock(self, since_ms: int) -> None:
+        """What is kept from now on may have to be put right."""
+        self._untimed = Untimed(since_ms)
+
+    def right_clock(self, step_ms: int) -> None:
+        """The clock was set: put right what was kept since it was distrusted and not sent for good yet."""
+        untimed = self._untimed
+        if untimed is None:
+            return
+        names = [name for name in self._untimed_names if name in self._waiting]
+        for name in names:
+            self._waiting[name] = untimed.right(self._waiting[name], step_ms)
+        messages = [self._waiting[name] for name in names]
+        self._thread.submit(self._right, messages, step_ms, untimed.since_ms)
+        self._untimed_names = names
+        untimed.since_ms += step_ms
+
+    def trust_clock(self) -> None:
+        """What is kept from now on is right."""
+        self._untimed, self._untimed_names = None, []
 
     @property
     def durable(self) -> bool:
@@ -195,6 +219,12 @@ class AlarmKeeper:
         fresh.close()
         return None
 
+    def _right(self, messages: Sequence[wire.AlarmMessage], step_ms: int, since_ms: int) -> None:
+        try:
+            self._lane.right(messages, step_ms, since_ms)
+        except LaneError as error:
+            self._say(f"{error}; alarms from before the clock was set keep their times")
+
     def _mend(self) -> None:
         if self._lane.durable:
             self._lane.hold_reserve()
@@ -241,6 +271,8 @@ class AlarmKeeper:
                 self._more_on_disk = True
                 break
             self._waiting[("alarm", message.epoch, message.seq)] = message
+            if self._untimed is not None:
+                self._untimed_names.append(("alarm", message.epoch, message.seq))
         for future in done:
             if not future.done():
                 future.set_result(None)

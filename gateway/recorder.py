@@ -1,7 +1,7 @@
 """Records telemetry: gathers readings into frames and spills them to a file on a thread of its own."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import structlog
@@ -9,7 +9,7 @@ import structlog
 from edge.readings import Reading
 from gateway.core.window import ItemId
 from gateway.lanes.spill import SpillFile
-from gateway.lanes.telemetry import MAINTENANCE_MS, TelemetryLane
+from gateway.lanes.telemetry import MAINTENANCE_MS, Frame, TelemetryLane
 
 _log = structlog.get_logger(__name__)
 
@@ -36,6 +36,9 @@ class TelemetryRecorder:
         self._looked_at_disk = asyncio.Event()
         self._first = asyncio.Event()
         self._online = False
+        self._untimed_from: int | None = None
+        self._held = False
+        self._one_at_a_time = asyncio.Lock()
 
     @property
     def lost(self) -> int:
@@ -51,6 +54,35 @@ class TelemetryRecorder:
         self._online = online
         self._looked_at_disk.set()
 
+    def distrust_clock(self) -> None:
+        """Frames from now on may have to be put right; until then they are held."""
+        self._untimed_from, self._held = self._lane.next_seq, True
+
+    def send_untimed(self) -> None:
+        """Send them as they are; they are flagged."""
+        if self._held:
+            self._held = False
+            self._wake()
+
+    async def right_clock(self, step_ms: int) -> None:
+        """The clock was set: put right the frames since it was distrusted."""
+        if self._untimed_from is None:
+            return
+        first, end = self._untimed_from, self._lane.right(self._untimed_from, step_ms)
+        async with self._one_at_a_time:
+            trouble = await asyncio.get_running_loop().run_in_executor(
+                self._thread, self._file.right, self._lane.epoch, first, end, step_ms
+            )
+            self._lane.read_back_again()
+        if trouble is not None:
+            self._trouble(trouble)
+
+    def trust_clock(self) -> None:
+        """Frames from now on are right."""
+        self._lane.close()
+        self._untimed_from = None
+        self.send_untimed()
+
     def add(self, reading: Reading) -> None:
         """Take a reading in."""
         self._lane.add(reading)
@@ -58,10 +90,15 @@ class TelemetryRecorder:
 
     def waiting(self) -> tuple[list[ItemId], list[ItemId]]:
         """Fresh frames and those read back from disk, each oldest first."""
-        return (
-            [("data", frame.epoch, frame.seq) for frame in self._lane.fresh()],
-            [("data", frame.epoch, frame.seq) for frame in self._lane.backlog()],
-        )
+        return self._names(self._lane.fresh()), self._names(self._lane.backlog())
+
+    def _names(self, frames: Iterable[Frame]) -> list[ItemId]:
+        held_from = self._untimed_from if self._held else None
+        return [
+            ("data", frame.epoch, frame.seq)
+            for frame in frames
+            if held_from is None or frame.epoch != self._lane.epoch or frame.seq < held_from
+        ]
 
     def payload(self, item: ItemId) -> bytes | None:
         """The frame as it is sent; None if it has gone meanwhile."""
@@ -113,6 +150,10 @@ class TelemetryRecorder:
         await asyncio.get_running_loop().run_in_executor(self._thread, self._file.close)
 
     async def _maintain(self, *, everything: bool) -> None:
+        async with self._one_at_a_time:
+            await self._one_round(everything=everything)
+
+    async def _one_round(self, *, everything: bool) -> None:
         plan = self._lane.plan(self._clock(), everything=everything, page=self._online)
         if not plan:
             return

@@ -147,6 +147,22 @@ class AlarmLane:
         except sqlite3.Error as error:
             raise LaneError(f"alarm lane: {error}") from error
 
+    def right(self, messages: Sequence[wire.AlarmMessage], step_ms: int, since_ms: int) -> None:
+        """Replace messages by the same on a clock that was set by `step_ms`, and the times of receipt since
+        then. Raises LaneError if the disk refuses."""
+        try:
+            with self._transaction():
+                self._connection.executemany(
+                    "UPDATE outbox SET kept_ms = ?, message = ? WHERE epoch = ? AND seq = ?",
+                    [(one.gateway_ms, wire.encode(one), one.epoch, one.seq) for one in messages],
+                )
+                self._connection.execute(
+                    "UPDATE seen SET received_ms = received_ms + ? WHERE received_ms >= ?",
+                    (step_ms, since_ms),
+                )
+        except sqlite3.Error as error:
+            raise LaneError(f"alarm lane: {error}") from error
+
     def pending(self, limit: int = 1_000_000) -> list[wire.AlarmMessage]:
         """What is not acknowledged, oldest first."""
         rows = self._connection.execute("SELECT message FROM outbox ORDER BY place LIMIT ?", (limit,))

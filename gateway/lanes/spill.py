@@ -12,12 +12,23 @@ from pathlib import Path
 from typing import Final, Self
 
 from gateway.lanes.files import in_memory, open_or_set_aside
-from gateway.lanes.telemetry import BACKLOG_PAGE, Frame, FrameId, SpillPlan, SpillReport, TelemetryLane
+from gateway.lanes.telemetry import (
+    BACKLOG_PAGE,
+    Frame,
+    FrameId,
+    SpillPlan,
+    SpillReport,
+    TelemetryLane,
+    righted,
+)
+from gateway.wire import WireError
 
 RESERVED_SEQS: Final = 1_000_000_000
 """Sequence numbers reserved at each start: 30 years of one frame a second."""
 DISK_RESERVE_MB: Final = 32
 """Free space that telemetry leaves to the alarms and the system."""
+RIGHTED_AT_ONCE: Final = 200
+"""Frames in one transaction; 20 MB at most."""
 SMALLEST_BYTES: Final = 1024 * 1024
 """What telemetry may take all the same: a few minutes of readings outlive a power cut."""
 MEMORY_QUOTA_MB: Final = 16
@@ -88,6 +99,38 @@ class SpillFile:
             self._roll_back()
             trouble = self._begin_anew(plan.lost)
             return SpillReport(depth=0, oldest_ms=None, trouble=f"telemetry lane: {error}; {trouble}")
+
+    def right(self, epoch: str, first_seq: int, end_seq: int, step_ms: int) -> str | None:
+        """Put right the clock of these frames, up to before `end_seq`; what went wrong. Pages are given from
+        the beginning again."""
+        self._given = 0
+        try:
+            while first_seq < end_seq:
+                rows = self._connection.execute(
+                    "SELECT seq, made_ms, readings, message FROM frame"
+                    " WHERE epoch = ? AND seq >= ? AND seq < ? ORDER BY seq LIMIT ?",
+                    (epoch, first_seq, end_seq, RIGHTED_AT_ONCE),
+                ).fetchall()
+                if not rows:
+                    break
+                frames = [
+                    righted(
+                        Frame(epoch=epoch, seq=seq, made_ms=made_ms, readings=n, payload=message), step_ms
+                    )
+                    for seq, made_ms, n, message in rows
+                ]
+                self._connection.execute("BEGIN IMMEDIATE")
+                self._connection.executemany(
+                    "UPDATE frame SET made_ms = ?, message = ?, bytes = ? WHERE epoch = ? AND seq = ?",
+                    [(one.made_ms, one.payload, len(one.payload), epoch, one.seq) for one in frames],
+                )
+                self._connection.execute("COMMIT")
+                self._bytes += sum(len(one.payload) for one in frames) - sum(len(row[3]) for row in rows)
+                first_seq = rows[-1][0] + 1
+        except (sqlite3.Error, WireError) as error:
+            self._roll_back()
+            return f"telemetry lane: times before the clock was set stay as they are: {error}"
+        return None
 
     def close(self) -> None:
         """Close the file. What is in it stays."""

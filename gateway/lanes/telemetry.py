@@ -11,11 +11,12 @@ This file is pure: `plan` says what the file has to do, `done` hears what it did
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from edge.readings import Reading
 from gateway import wire
+from gateway.core.clock import right_frame
 
 MAXIMUM_READINGS: Final = 500
 MAXIMUM_FRAME_BYTES: Final = wire.MAXIMUM_MESSAGE_BYTES // 2
@@ -131,6 +132,20 @@ class TelemetryLane:
         oldest = [*fresh_ms[:1], *([] if self.stored_oldest_ms is None else [self.stored_oldest_ms])]
         return len(self._frames) + self.stored, min(oldest, default=None)
 
+    def right(self, first_seq: int, step_ms: int) -> int:
+        """Put right the clock of the frames from `first_seq` on, up to the one returned: those that the file
+        holds are still to do."""
+        self.close()
+        for name, frame in self._frames.items():
+            if frame.seq >= first_seq:
+                self._frames[name] = righted(frame, step_ms)
+        self.read_back_again()
+        return self.next_seq
+
+    def read_back_again(self) -> None:
+        """What was read back from the file is another there now."""
+        self._backlog = {}
+
     def wants_page(self) -> bool:
         """Whether there is more on disk than was read back, and room for it."""
         return (
@@ -184,6 +199,12 @@ class TelemetryLane:
         )
         self.next_seq += 1
         self._frames[frame.id] = frame
+
+
+def righted(frame: Frame, step_ms: int) -> Frame:
+    """The frame on a clock that was set by so much."""
+    payload = right_frame(frame.payload, step_ms)
+    return replace(frame, made_ms=frame.made_ms + step_ms, payload=payload)
 
 
 def _data(reading: Reading) -> wire.DataReading:

@@ -54,6 +54,7 @@ from gateway.rules.memory import MAXIMUM_MARKS, Memory, RuleState, Saved, Seen
 from gateway.rules.model import Event, Rate, Rule, Silence, State, Threshold
 from gateway.rules.outcomes import OpenBreach, Outcome, plain, told
 from gateway.rules.seen import RuleKey, SeenMessages, identity_of
+from gateway.rules.shifting import shift_memory
 from gateway.rules.silence import hear_mode, silent_after_ms
 from gateway.rules.timeline import News, Sample
 from gateway.rules.verdicts import rate_verdicts, state_verdict, threshold_verdict
@@ -163,15 +164,15 @@ class Engine:
         """When `tick` has to be called at the latest; it may be earlier than anything happens."""
         return self._due[0][0] if self._due else None
 
-    def shift_clock(self, delta_ms: int) -> None:
-        """The gateway's clock was set by `delta_ms`: what is measured on it goes on as if it had not been."""
+    def shift_clock(self, delta_ms: int, now_ms: int) -> None:
+        """The gateway's clock was set by `delta_ms` when it said `now_ms`: what is measured on it goes on as
+        if it had always been right."""
+        for key, memory in self._memories.items():
+            shift_memory(memory, delta_ms, since_ms=self._started_ms, now_ms=now_ms)
+            self._changed.add(key)
+        self._messages.shift(delta_ms, since_ms=self._started_ms)
         self._started_ms += delta_ms
         self._heard_ms = {key: heard_ms + delta_ms for key, heard_ms in self._heard_ms.items()}
-        for memory in self._memories.values():
-            run = memory.timeline.newest()
-            if run is not None and run.breach is None:
-                received_ms = run.start.received_ms + delta_ms
-                run.start = msgspec.structs.replace(run.start, received_ms=received_ms)
         self._due = []
         self._silence_due = {}
         for key in self._rules:

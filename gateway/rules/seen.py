@@ -43,6 +43,13 @@ class SeenMessages:
                 break
             del known[oldest]
 
+    def shift(self, delta_ms: int, *, since_ms: int) -> None:
+        """The clock of the receipts was set; those from `since_ms` on are of this run."""
+        for known in self._known.values():
+            for identity, received_ms in known.items():
+                if received_ms >= since_ms:
+                    known[identity] = received_ms + delta_ms
+
     def keep_only(self, rules: Collection[RuleKey]) -> None:
         """Forget the messages of all other rules."""
         self._known = defaultdict(

@@ -74,7 +74,7 @@ async def test_acknowledged_it_is_gone_from_both(bench: Bench) -> None:
     bench.keeper.acknowledge("e1", [1])
     assert bench.keeper.waiting() == [("alarm", "e1", 2)]
     assert bench.keeper.payload(("alarm", "e1", 1)) is None
-    await bench.keeper.keep([], [], START)
+    await bench.keeper._run(lambda: None)
     assert bench.on_disk() == 1
 
 

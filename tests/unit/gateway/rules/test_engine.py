@@ -249,9 +249,9 @@ class TestSilence:
 
     def test_a_clock_that_is_set_changes_no_silence(self) -> None:
         judge = engine(rule(self.QUIET))
-        judge.shift_clock(3_600_000)
+        judge.shift_clock(3_600_000, at(0))
         assert judge.tick(at(3_600 + 59)) == []
-        judge.shift_clock(-7_200_000)
+        judge.shift_clock(-7_200_000, at(3_659))
         assert len(judge.tick(at(-3_600 + 60))) == 1
 
 
