@@ -59,10 +59,10 @@ class GatewayApp:
         settings: GatewaySettings,
         *,
         clock: Callable[[], int] = wall_ms,
+        monotonic: Callable[[], int] = monotonic_ms,
         outputs: Sequence[Output] = (),
         fitted: Fittings | None = None,
         restart: Callable[[], None] | None = None,
-        monotonic: Callable[[], int] = monotonic_ms,
         set_log_level: Callable[[str | None], None] | None = None,
         notifier: Notifier | None = None,
     ) -> None:
@@ -129,11 +129,11 @@ class GatewayApp:
             settings,
             stack,
             clock=self._clock,
+            adopt_clock=self._adopt_clock,
             wake=self._wake,
             reports=self._reports,
             sound=self._alarm.hear,
         )
-            adopt_clock=self._adopt_clock,
         self._applying = Applying(
             DesiredStore(settings.data / "desired.json"),
             self._judging,
