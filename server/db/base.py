@@ -1,5 +1,6 @@
 """The base of all tables, and the column types that mean the same on SQLite and PostgreSQL."""
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,7 +33,31 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 Document = JSON().with_variant(JSONB(), "postgresql")
-"""A JSON document."""
+"""A JSON document. PostgreSQL keeps its keys in an order of its own."""
+
+
+class OrderedDocument(TypeDecorator[dict[str, Any]]):
+    """A JSON document that keeps the order of its keys: a profile's frames are tried in the order in which
+    they are written. It is stored as a text in a document; one that was stored without is read as it is."""
+
+    impl = Document
+    cache_ok = True
+    _KEY = "ordered"
+
+    def process_bind_param(self, value: dict[str, Any] | None, dialect: Dialect) -> dict[str, Any] | None:
+        """Wraps it."""
+        return None if value is None else {self._KEY: json.dumps(value, ensure_ascii=False)}
+
+    def process_result_value(self, value: dict[str, Any] | None, dialect: Dialect) -> dict[str, Any] | None:
+        """Takes it out."""
+        if value is None or set(value) != {self._KEY}:
+            return value
+        document: dict[str, Any] = json.loads(value[self._KEY])
+        return document
+
+    def compare_values(self, x: Any, y: Any) -> bool:
+        """Another order is another document."""
+        return json.dumps(x) == json.dumps(y)
 
 
 class Base(DeclarativeBase):

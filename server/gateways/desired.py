@@ -28,7 +28,8 @@ def refresh(session: Session, gateway_id: str, catalogue: Catalogue) -> bool:
         compile_document(repository.attached(session, gateway_id=gateway_id), catalogue)
     )
     del document["version"]
-    if document == gateway.desired:
+    # The order counts too: a profile's frames are tried in the order in which they stand.
+    if msgspec.json.encode(document) == msgspec.json.encode(gateway.desired):
         return False
     gateway.desired = document
     gateway.desired_version += 1

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from server.db.base import Base
+from server.db.base import Base, OrderedDocument
 
 
 class FoundDevice(Base):
@@ -28,7 +28,7 @@ class FoundDevice(Base):
     model: Mapped[str] = mapped_column(default="")
     firmware: Mapped[str] = mapped_column(default="")
     profile: Mapped[str] = mapped_column(default="")
-    document: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    document: Mapped[dict[str, Any]] = mapped_column(OrderedDocument, default=dict)
     reason: Mapped[str] = mapped_column(default="")
     note: Mapped[str] = mapped_column(default="")
     device_id: Mapped[str | None] = mapped_column(ForeignKey("devices.id"), index=True)
@@ -44,5 +44,5 @@ class StoredProfile(Base):
     __tablename__ = "profiles"
 
     id: Mapped[str] = mapped_column(primary_key=True)
-    document: Mapped[dict[str, Any]]
+    document: Mapped[dict[str, Any]] = mapped_column(OrderedDocument)
     created_at: Mapped[datetime]

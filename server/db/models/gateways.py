@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
-from server.db.base import Base
+from server.db.base import Base, OrderedDocument
 
 
 class Gateway(Base):
@@ -19,7 +19,7 @@ class Gateway(Base):
     area_id: Mapped[str] = mapped_column(ForeignKey("areas.id"), index=True)
     name: Mapped[str]
     created_at: Mapped[datetime]
-    desired: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    desired: Mapped[dict[str, Any]] = mapped_column(OrderedDocument, default=dict)
     desired_version: Mapped[int] = mapped_column(default=0)
     applied_version: Mapped[int] = mapped_column(default=0)
     refused_version: Mapped[int | None]

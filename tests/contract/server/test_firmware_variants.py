@@ -1,6 +1,7 @@
 """A device's firmware version decides which variant of its profile reads it; an unknown one is said so."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from server.context import Context
 from server.db.database import Database
 from server.db.models import AuditEntry, Device, Gateway
 from server.devices.schemas import DeviceIn
-from server.devices.service import register, told_firmware
+from server.devices.service import register, retire, told_firmware
 from server.errors import InvalidError
 from server.gateways.desired import message
 from server.ingest.firmware import FirmwareReports
@@ -29,7 +30,7 @@ from server.users import service, sessions
 from server.users.roles import Role
 from tests.contract.server.conftest import NOW
 
-pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+ON_SQLITE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 BASE = "tuya-ts0215a-sos"
 
 
@@ -79,12 +80,14 @@ def state(street: Database, catalogue: Catalogue, firmware: str, **parameters: f
         return register(session, "d-home-sos", device, catalogue=catalogue, now=NOW).profile
 
 
+@ON_SQLITE
 def test_the_stated_version_chooses_the_profile(street: Database, catalogue: Catalogue) -> None:
     assert state(street, catalogue, "") == BASE
     assert state(street, catalogue, "2.1", hold=3) == f"{BASE}-2"
     assert state(street, catalogue, "1.4") == BASE
 
 
+@ON_SQLITE
 def test_the_gateway_gets_the_variant(street: Database, catalogue: Catalogue) -> None:
     state(street, catalogue, "2.1", hold=3)
     with street.read() as session:
@@ -94,11 +97,13 @@ def test_the_gateway_gets_the_variant(street: Database, catalogue: Catalogue) ->
     assert f"{BASE}-2" in str(document.profiles)
 
 
+@ON_SQLITE
 def test_a_variant_asks_for_its_own_parameters(street: Database, catalogue: Catalogue) -> None:
     with pytest.raises(InvalidError, match=r"parameters\.hold: Hold: a number is needed"):
         state(street, catalogue, "2.1")
 
 
+@ON_SQLITE
 @pytest.mark.parametrize(("firmware", "said"), [("3.0", True), ("1.4", False), ("", False)])
 async def test_an_unknown_version_keeps_its_profile_and_its_page_says_so(
     street: Database, catalogue: Catalogue, context: Context, firmware: str, said: bool
@@ -132,6 +137,7 @@ def desired_profile(street: Database) -> str:
     return next(device.profile for device in document.devices if device.id == "d-home-sos")
 
 
+@ON_SQLITE
 def test_a_reported_version_brings_its_variant(street: Database, catalogue: Catalogue) -> None:
     assert state(street, catalogue, "2.0", hold=3) == f"{BASE}-2"
     assert tell(street, catalogue, "1.7") == (BASE, "1.7")
@@ -144,16 +150,19 @@ def test_a_reported_version_brings_its_variant(street: Database, catalogue: Cata
     assert [entry.detail.get("profile") for entry in told] == [BASE, f"{BASE}-2", None]
 
 
+@ON_SQLITE
 def test_a_variant_without_its_parameters_is_not_taken(street: Database, catalogue: Catalogue) -> None:
     state(street, catalogue, "1.4")
     assert tell(street, catalogue, "2.2") == (BASE, "2.2")
 
 
+@ON_SQLITE
 def test_only_its_own_gateway_may_tell_a_version(street: Database, catalogue: Catalogue) -> None:
     state(street, catalogue, "1.4")
     assert tell(street, catalogue, "1.5", gateway="gw-2") == (BASE, "1.4")
 
 
+@ON_SQLITE
 def test_the_newest_word_of_a_batch_is_kept_once(
     street: Database, catalogue: Catalogue, context: Context
 ) -> None:
@@ -177,3 +186,22 @@ def test_the_newest_word_of_a_batch_is_kept_once(
         assert session.get_one(Device, "d-home-sos").firmware == "1.6"
     said("1.6", 5_000)
     assert not reports.waiting
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgres"], indirect=True)
+def test_what_a_gateway_gets_keeps_the_order_of_frames(street: Database, catalogue: Catalogue) -> None:
+    """The first frame that matches is taken: a database that sorts keys would have others tried first."""
+    profile = catalogue["mclimate-flood-sensor"]
+    device = DeviceIn(
+        gateway_id="gw-1",
+        position_id="home-sos",
+        profile=profile.id,
+        address={"topic": "application/a/device/1/event/up"},
+    )
+    with street.write() as session:
+        retire(session, "d-home-sos", catalogue=catalogue, now=NOW)
+        register(session, "d-flood", device, catalogue=catalogue, now=NOW)
+    with street.read() as session:
+        sent = message(session.get_one(Gateway, "gw-1")).profiles[profile.id]
+    assert list(sent["decode"]["frames"]) == ["version", "long", "short"]
+    assert json.dumps(sent) == json.dumps(profile.document())
