@@ -8,12 +8,14 @@ from contextlib import AbstractAsyncContextManager, suppress
 from typing import Any
 
 
-def until_stopped(part: Callable[[], AbstractAsyncContextManager[Any]]) -> None:
-    """Runs `part` in an event loop of its own until SIGINT or SIGTERM; then leaves it in order. A signal
-    that comes while it still starts breaks the start off."""
+def until_stopped(
+    part: Callable[[], AbstractAsyncContextManager[Any]], ended: asyncio.Event | None = None
+) -> None:
+    """Runs `part` in an event loop of its own until SIGINT or SIGTERM, or until `ended` is set; then leaves it
+    in order. A signal that comes while it still starts breaks the start off."""
 
     async def run() -> None:
-        stop = asyncio.Event()
+        stop = ended or asyncio.Event()
         starting = asyncio.current_task()
 
         def end() -> None:

@@ -46,6 +46,20 @@ def test_a_signal_breaks_off_a_start_that_takes_long() -> None:
     assert said == ["cleaned up"]
 
 
+def test_a_part_may_end_by_itself() -> None:
+    said = []
+    ended = asyncio.Event()
+
+    @asynccontextmanager
+    async def part() -> AsyncIterator[None]:
+        asyncio.get_running_loop().call_soon(ended.set)
+        yield
+        said.append("left")
+
+    until_stopped(part, ended)
+    assert said == ["left"]
+
+
 def test_what_fails_is_said() -> None:
     def listen() -> None:
         raise OSError("the port is taken")
