@@ -7,7 +7,6 @@ import pytest
 from firmware_profiles import Profile, load_catalogue
 from firmware_profiles.check import layers
 from firmware_profiles.layouts import (
-    ByteField,
     FieldFactor,
     FixedLayout,
     FlagsLayout,
@@ -87,13 +86,7 @@ NEEDS: dict[str, Callable[[Profile], bool]] = {
     },
     "5 time of the device": lambda profile: profile.decode.time is not None,
     "5 word order CDAB": lambda profile: (
-        isinstance(profile.decode, RegistersLayout)
-        and any(
-            (field.order or profile.decode.order) == "CDAB"
-            for _, fields in layers(profile)
-            for field in fields.values()
-            if not isinstance(field, ByteField)
-        )
+        isinstance(profile.decode, RegistersLayout) and profile.decode.order == "CDAB"
     ),
     "6 scale and offset": lambda profile: any(one.scale and one.offset for one in steps(profile)),
     "6 parameter of the unit": lambda profile: any(
