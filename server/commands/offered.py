@@ -51,6 +51,15 @@ GATEWAY: Final = (
         ),
     ),
     Offer(
+        name="silence",
+        names={"zh": "停止现场声音", "en": "Silence the room"},
+        note={
+            "zh": "停止此刻响着的警笛和语音；新的报警会再次响起。接单后，该任务的声音会自动停止。",
+            "en": "Ends the siren and voice that sound now; a new alarm sounds again. Acknowledging a task "
+            "silences its alarms by itself.",
+        },
+    ),
+    Offer(
         name="log_level",
         names={"zh": "日志详细程度", "en": "Log level"},
         fields=(

@@ -5,7 +5,7 @@ every ten seconds while it is unanswered, and with each new connection to the br
 been missed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import uuid4
@@ -29,6 +29,8 @@ ANSWER: Final = timedelta(seconds=35)
 KEPT_BY_NETWORK: Final = timedelta(days=7)
 """A gateway forgets a command this long after its expiry; a device that was silent so long is lost anyway."""
 MOST_OPEN: Final = 100
+SILENCE_S: Final = 3_600
+"""A siren sounds no longer than this; until then it is worth silencing."""
 DETAIL_LENGTH: Final = 500
 _STAGES: Final = {
     "queued": CommandState.QUEUED,
@@ -50,6 +52,15 @@ def ask_gateway(
     wrong = offered.wrong_arguments(offer, given.arguments)
     if wrong:
         raise InvalidError("; ".join(f"{one['where']} {one['message']}" for one in wrong), errors=wrong)
+    return _enter(session, gateway_id, None, given, user_id=user_id, now=now)
+
+
+def ask_silence(
+    session: Session, gateway_id: str, breaches: Sequence[str], *, user_id: int, now: datetime
+) -> Command:
+    """Asks a gateway to silence just these breaches. Raises TooManyError."""
+    arguments: dict[str, Any] = {"breaches": list(breaches)}  # a list, which people cannot give
+    given = CommandIn.model_construct(name="silence", arguments=arguments, expires_in_s=SILENCE_S)
     return _enter(session, gateway_id, None, given, user_id=user_id, now=now)
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from server.commands import silencing
 from server.db.database import Change, announce
 from server.db.models import Alarm, Occurrence, Task, TaskEvent, User
 from server.errors import ConflictError, ForbiddenError, InvalidError
@@ -24,6 +25,8 @@ _CLOCK: Final[dict[TaskAction, str]] = {
     TaskAction.CANCEL: "closed_at",
 }
 _ASSIGNING: Final = frozenset({TaskAction.REASSIGN, TaskAction.CANCEL})
+_ANSWERING: Final = frozenset({TaskAction.ACKNOWLEDGE, TaskAction.CANCEL})
+"""A person knows of it now: the siren in the room has done its work."""
 _BY_ITS_HOLDER: Final = frozenset(
     {TaskAction.DEPART, TaskAction.ARRIVE, TaskAction.RESOLVE, TaskAction.CLOSE}
 )
@@ -83,6 +86,8 @@ def act(session: Session, viewer: Viewer, task_id: int, wanted: Act, *, now: dat
             detail=detail,
         )
     )
+    if wanted.action in _ANSWERING:
+        silencing.silence(session, task, user_id=viewer.user_id, now=now)
     announce(session, Change("task", str(task.id), wanted.action))
     return task
 
