@@ -66,6 +66,20 @@ async def context(street: Database, catalogue: Catalogue, tmp_path: Path) -> Asy
     await store.close()
 
 
+async def shown(context: Context) -> str:
+    """The page of the button."""
+    with context.database.write() as session:
+        user = service.add(
+            session, login="i", name="i", role=Role.INSTALLER, password="correct horse", now=now()
+        )
+        token = sessions.new_token(session, user, name="test", expires_at=None, now=now())
+    transport = httpx.ASGITransport(create_app(context))
+    async with httpx.AsyncClient(transport=transport, base_url="http://sunwell.test") as client:
+        page = await client.get("/devices/d-home-sos", headers={"authorization": f"Bearer {token}"})
+    assert page.status_code == 200
+    return page.text
+
+
 def state(street: Database, catalogue: Catalogue, firmware: str, **parameters: float) -> str:
     """Registers the button again with this version; the profile that it has then."""
     device = DeviceIn(
@@ -109,17 +123,21 @@ async def test_an_unknown_version_keeps_its_profile_and_its_page_says_so(
     street: Database, catalogue: Catalogue, context: Context, firmware: str, said: bool
 ) -> None:
     assert state(street, catalogue, firmware) == BASE
-    with street.write() as session:
+    with street.read() as session:
         assert session.get_one(Device, "d-home-sos").firmware == firmware
-        user = service.add(
-            session, login="i", name="i", role=Role.INSTALLER, password="correct horse", now=now()
-        )
-        token = sessions.new_token(session, user, name="test", expires_at=None, now=now())
-    transport = httpx.ASGITransport(create_app(context))
-    async with httpx.AsyncClient(transport=transport, base_url="http://sunwell.test") as client:
-        page = await client.get("/devices/d-home-sos", headers={"authorization": f"Bearer {token}"})
-    assert page.status_code == 200
-    assert ("未知版本" in page.text) == said
+    page = await shown(context)
+    assert ("未知版本" in page) == said
+
+
+@ON_SQLITE
+async def test_a_variant_that_needs_a_parameter_is_asked_for_on_the_page(
+    street: Database, catalogue: Catalogue, context: Context
+) -> None:
+    state(street, catalogue, "1.4")
+    tell(street, catalogue, "2.2")
+    page = await shown(context)
+    assert "另有适用档案" in page
+    assert f"{BASE}-2" in page
 
 
 def tell(street: Database, catalogue: Catalogue, version: str, gateway: str = "gw-1") -> tuple[str, str]:
