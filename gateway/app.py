@@ -27,6 +27,8 @@ from gateway.core.clock import GatewayClock
 from gateway.core.found import found_message
 from gateway.core.sounding import Look
 from gateway.driving import driver_builders
+from gateway.enrolment.identity import Identity, IdentityStore
+from gateway.enrolment.renewal import Renewal
 from gateway.judging import Judging
 from gateway.local_alarm import Fittings, LocalAlarm, fittings, silencing_button
 from gateway.machine import monotonic_ms, wall_ms
@@ -59,6 +61,7 @@ class GatewayApp:
         settings: GatewaySettings,
         *,
         clock: Callable[[], int] = wall_ms,
+        identity: Identity | None = None,
         monotonic: Callable[[], int] = monotonic_ms,
         outputs: Sequence[Output] = (),
         fitted: Fittings | None = None,
@@ -68,6 +71,7 @@ class GatewayApp:
     ) -> None:
         self.settings = settings
         self.session = uuid.uuid4().hex
+        self._identity = identity
         time = GatewayClock.begin(clock(), monotonic())
         self._clock: Callable[[], int] = lambda: time.now_ms(monotonic())
         self._adopt_clock: Callable[[], int] = lambda: time.adopt(clock(), monotonic())
@@ -202,6 +206,16 @@ class GatewayApp:
             silence=self._alarm.silence if self._alarm.names else None,
             restart=self._restart,
             set_log_level=self._set_log_level,
+    def _renewal(self, identity: Identity) -> Renewal:
+        return Renewal(
+            IdentityStore(self.settings.identity),
+            identity,
+            clock=self._clock,
+            use=self._uplink.use,
+            changed=self._restart,
+            trouble=lambda detail: self._reports.add("certificate", "renewal_failed", detail),
+        )
+
         )
         return Commanding(
             BookStore(self.settings.data / "commands.json"),
@@ -236,6 +250,8 @@ class GatewayApp:
     async def _dead(self) -> list[str]:
         """The parts that do not work any more; returns once the alarm lane answers."""
         ended = [task.get_name() for task in (*self._tasks, *self._driver_tasks) if task.done()]
+        if self._identity is not None:
+            works["certificate"] = self._renewal(self._identity).run
         await self._judging.answers()
         return ended
 

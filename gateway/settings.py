@@ -87,6 +87,13 @@ class HttpListener(_Part):
     body_s: float = Field(default=30, gt=0, le=300)
 
 
+class EnrolPage(_Part):
+    """Where a gateway that has not enrolled yet serves a page for its code, for its local network only."""
+
+    host: str = "0.0.0.0"  # noqa: S104 - the installer's telephone comes from the local network
+    port: int = Field(default=8481, ge=0, le=65535)
+
+
 class GatewaySettings(BaseSettings):
     """Everything a gateway is told at its start; the rest comes with the desired state.
 
@@ -111,6 +118,8 @@ class GatewaySettings(BaseSettings):
     patterns: dict[Annotated[str, Field(min_length=1, max_length=256)], str] = Field(default_factory=dict)
     http: HttpListener | None = None
     outputs: Outputs = Outputs()
+    identity: Path = Path("data/identity")
+    page: EnrolPage | None = EnrolPage()
     alarm_quota_mb: int = Field(default=64, ge=1)
     data_quota_mb: int = Field(default=256, ge=1)
 

@@ -8,7 +8,7 @@ import asyncio
 import random
 import socket
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -91,6 +91,7 @@ class Uplink:
         """Set while no reply waits to be sent."""
         self.replied.set()
         self._stop = asyncio.Event()
+        self._moved = asyncio.Event()
         self._publishing: set[asyncio.Task[None]] = set()
         self._version = _VERSIONS[broker.version]
         self._version_known = self._version is aiomqtt.ProtocolVersion.V311
@@ -119,6 +120,11 @@ class Uplink:
         self.replied.clear()
         self._replies_wanted.set()
 
+    def use(self, broker: Broker) -> None:
+        """Connect anew, at once, to this broker: it is another, or the certificate is."""
+        self._broker = broker
+        self._moved.set()
+
     def stop(self) -> None:
         """Say goodbye and let `run` end, within 5 s."""
         self._stop.set()
@@ -132,15 +138,14 @@ class Uplink:
             if self._stop.is_set():
                 break
             self._link.on(event, monotonic_ms(), self._jitter())
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._link.pause_ms / 1000):
-                    await self._stop.wait()
+            await _first_of((self._stop, self._moved), self._link.pause_ms / 1000)
             if not self._stop.is_set():
                 self._link.on(LinkEvent.WAKE, monotonic_ms())
         self._link.on(LinkEvent.STOP, monotonic_ms())
 
     async def _attempt(self) -> LinkEvent:
         """One connection, from its beginning to its end; how it ended."""
+        self._moved.clear()
         try:
             password = await asyncio.to_thread(self._broker.password)
             await self._learn_version(password)
@@ -231,10 +236,11 @@ class Uplink:
                 group.create_task(self._publish_found(client), name="uplink tells what was found"),
                 group.create_task(self._publish_replies(client), name="uplink replies"),
             ]
-            await self._stop.wait()
+            await _first_of((self._stop, self._moved))
             for task in (*tasks, *self._publishing):
                 task.cancel()
-        await client.publish(*self._state_message(False), qos=1, retain=True, timeout=1)
+        if self._stop.is_set():
+            await client.publish(*self._state_message(False), qos=1, retain=True, timeout=1)
 
     async def _send(self, client: aiomqtt.Client, group: asyncio.TaskGroup) -> None:
         while True:
@@ -315,6 +321,15 @@ class Uplink:
         lane = self._keeper if message.lane == "alarm" else self._recorder
         lane.acknowledge(message.epoch, message.seqs)
         self._to_send.set()
+
+
+async def _first_of(events: Sequence[asyncio.Event], seconds: float | None = None) -> None:
+    """Until one of the events is set, or the time is over."""
+    async with asyncio.TaskGroup() as group:
+        waiting = [group.create_task(event.wait()) for event in events]
+        await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        for task in waiting:
+            task.cancel()
 
 
 def _leaf(error: BaseException) -> BaseException:

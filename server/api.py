@@ -11,9 +11,12 @@ from sqlalchemy import text
 from server.alarms.routes import router as alarms
 from server.audit.routes import router as audit
 from server.commands.routes import router as commands
+from server.commissioning.routes import router as commissioning
 from server.db.migrate import is_current
 from server.dependencies import GetContext
 from server.devices.routes import router as devices
+from server.enrolment.routes import gateways as enrolling
+from server.enrolment.routes import people as enrolment
 from server.errors import ServerError, StoreUnavailableError
 from server.found.routes import router as found
 from server.places.routes import router as places
@@ -28,16 +31,18 @@ PREFIX = "/api/v1"
 def mount(app: FastAPI) -> None:
     """Adds the API to the application."""
     v1 = APIRouter(prefix=PREFIX, dependencies=[Depends(same_origin)])
-    for router in (tasks, alarms, devices, commands, found, places, readings, users, audit):
+    for router in (tasks, alarms, devices, commands, found, places, enrolment, readings, users, audit):
         v1.include_router(router)
+    v1.include_router(commissioning)
     app.include_router(v1)
-    app.add_exception_handler(ServerError, _on_error)
+    app.include_router(enrolling, prefix=PREFIX)
+    app.add_exception_handler(ServerError, on_error)
     app.add_api_route("/healthz", _alive, include_in_schema=False)
     app.add_api_route("/readyz", _ready, include_in_schema=False)
     app.add_api_route("/metrics", _metrics, include_in_schema=False)
 
 
-def _on_error(_request: Request, error: Exception) -> JSONResponse:
+def on_error(_request: Request, error: Exception) -> JSONResponse:
     """An error as JSON: `code` for programs, `message` for people, `details` where there are some."""
     assert isinstance(error, ServerError)
     document: dict[str, Any] = {"code": error.code, "message": error.message}

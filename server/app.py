@@ -24,6 +24,9 @@ from server.context import Context
 from server.db.database import Database
 from server.db.migrate import upgrade
 from server.errors import StoreUnavailableError
+from server.enrolment import listener
+from server.enrolment.broker import BrokerRights
+from server.enrolment.desk import Desk
 from server.found.catalogue import take_up
 from server.gateways import service as gateways
 from server.ingest.link import Link
@@ -47,6 +50,7 @@ def create_app(context: Context, *, extend: Callable[[FastAPI], None] | None = N
     app.state.link_connected = asyncio.Event()
     api.mount(app)
     web.mount(app)
+    app.state.desk = Desk(context)
     if extend is not None:
         extend(app)
     return app
@@ -76,6 +80,7 @@ class Server:
         self._socket: socket.socket | None = None
         self.context: Context
         self.app: FastAPI
+        self._enrol_socket: socket.socket | None = None
         self.link: Link
 
     @property
@@ -103,6 +108,12 @@ class Server:
                 web_server = self._web_server()
                 serving = group.create_task(
                     web_server.serve(sockets=[self._socket] if self._socket else None), name="web"
+                desk: Desk = self.app.state.desk
+                if desk.rights is not None:
+                    loops.append(group.create_task(desk.rights.run(), name="broker-rights"))
+                if self._enrol_socket is not None:
+                    enrolling = listener.serving(desk, self._settings, self._enrol_socket)
+                    loops.append(group.create_task(enrolling, name="enrolment"))
                 )
                 try:
                     yield self
@@ -147,6 +158,16 @@ class Server:
 
     def _web_server(self) -> uvicorn.Server:
         config = uvicorn.Config(
+        if settings.enrols:
+            await self._open_enrolment(stack)
+
+    async def _open_enrolment(self, stack: AsyncExitStack) -> None:
+        desk: Desk = self.app.state.desk
+        keys = await asyncio.to_thread(lambda: desk.keys)
+        desk.rights = BrokerRights(self.context, keys)
+        if self._settings.enrol_port is not None:
+            self._enrol_socket = listener.open_socket(self._settings)
+            stack.callback(self._enrol_socket.close)
             self.app,
             log_config=None,
             access_log=False,

@@ -6,6 +6,7 @@ from fastapi import Depends, Request
 
 from server.clock import now
 from server.context import Context
+from server.enrolment.desk import Desk
 from server.errors import NotLoggedInError
 from server.users import sessions
 from server.users.viewer import Viewer
@@ -14,6 +15,11 @@ from server.users.viewer import Viewer
 def get_context(request: Request) -> Context:
     """The server's parts."""
     return cast("Context", request.app.state.context)
+
+
+def get_desk(request: Request) -> Desk:
+    """The server's enrolment."""
+    return cast("Desk", request.app.state.desk)
 
 
 def get_viewer(request: Request, context: Annotated[Context, Depends(get_context)]) -> Viewer:
@@ -29,4 +35,5 @@ def get_viewer(request: Request, context: Annotated[Context, Depends(get_context
 
 
 GetContext = Annotated[Context, Depends(get_context)]
+GetDesk = Annotated[Desk, Depends(get_desk)]
 GetViewer = Annotated[Viewer, Depends(get_viewer)]

@@ -2,10 +2,12 @@
 
 import secrets
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ADDRESS: Final = r"^$|^([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:]{2,45}\]):[0-9]{1,5}$"
 
 
 class ServerSettings(BaseSettings):
@@ -37,12 +39,59 @@ class ServerSettings(BaseSettings):
     gateway_grace_s: float = Field(
         default=60.0, description="A gateway silent for this long is a fault; also the grace after a start"
     )
+    ca: Path | None = Field(
+        default=None, description="Folder of the authority's keys; empty: `authority` in the data folder"
+    )
+    enrol_address: str = Field(
+        default="",
+        pattern=ADDRESS,
+        description="HOST:PORT at which gateways reach `enrol_port`, as codes say; empty: nobody enrols",
+    )
+    enrol_host: str = Field(
+        default="0.0.0.0",  # noqa: S104 - gateways come from everywhere; each needs a code or its key
+        description="Address that gateways enrol and renew at, over TLS with the authority's certificate",
+    )
+    enrol_port: int | None = Field(
+        default=None, ge=0, le=65535, description="Its port; empty: none is opened"
+    )
+    gateway_broker: str = Field(
+        default="", pattern=ADDRESS, description="HOST:PORT of the broker's TLS listener, told to gateways"
+    )
+    code_minutes: int = Field(default=60, ge=1, le=10_080, description="For how long a code may be used")
+    certificate_days: int = Field(
+        default=90, ge=2, le=3_650, description="Life of a gateway's certificate; renewed after two thirds"
+    )
+    gateway_page: str = Field(
+        default="http://sunwell.local:8481/",
+        description="Address of a new gateway's own page in its local network; stands in the QR code",
+    )
+    photos: Path | None = Field(
+        default=None, description="Folder of installation photos; empty: `photos` in the data folder"
+    )
+    retest_days: dict[str, int] = Field(
+        default_factory=dict, description='Days until the next test, by family: {"button": 60}'
+    )
     profiles: Path | None = Field(default=None, description="Folder of further profiles of your own")
 
     @property
     def effective_database_url(self) -> str:
         """The database URL, with the embedded default filled in."""
         return self.database_url or f"sqlite:///{self.data / 'sunwell.db'}"
+
+    @property
+    def effective_ca(self) -> Path:
+        """The folder of the authority's keys."""
+        return self.ca or self.data / "authority"
+
+    @property
+    def enrols(self) -> bool:
+        """Whether gateways can enrol here: all that they need is set."""
+        return bool(self.enrol_address and self.gateway_broker)
+
+    @property
+    def effective_photos(self) -> Path:
+        """The folder of photos. Several servers have to share it."""
+        return self.photos or self.data / "photos"
 
     @property
     def effective_timeseries(self) -> str:

@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-COMMANDS = ("demo", "server", "gateway", "simulate", "user", "profile")
+COMMANDS = ("demo", "server", "gateway", "gateway-code", "broker-certificate", "simulate", "user", "profile")
 
 
 def main() -> None:
@@ -24,7 +24,7 @@ def _sunwell() -> None:
 
 def _mount(app: typer.Typer, name: str) -> None:
     try:
-        module = importlib.import_module(f"sunwell.commands.{name}")
+        module = importlib.import_module(f"sunwell.commands.{name.replace('-', '_')}")
     except ModuleNotFoundError as error:
         root = (error.name or "").split(".")[0]
         if root in ("sunwell", "server", "gateway", "edge", "firmware_profiles"):
@@ -35,7 +35,7 @@ def _mount(app: typer.Typer, name: str) -> None:
     if hasattr(module, "app"):
         app.add_typer(module.app, name=name)
     else:
-        app.command(name)(getattr(module, name))
+        app.command(name)(getattr(module, name.replace("-", "_")))
 
 
 def _explain(app: typer.Typer, name: str, text: str) -> None:

@@ -11,8 +11,8 @@ from typing import Any
 def until_stopped(
     part: Callable[[], AbstractAsyncContextManager[Any]], ended: asyncio.Event | None = None
 ) -> None:
-    """Runs `part` in an event loop of its own until SIGINT or SIGTERM, or until `ended` is set; then leaves it
-    in order. A signal that comes while it still starts breaks the start off."""
+    """Runs `part` in an event loop of its own until SIGINT or SIGTERM, or until `ended` is set; then leaves
+    it in order. A signal that comes while it still starts breaks the start off."""
 
     async def run() -> None:
         stop = ended or asyncio.Event()

@@ -16,6 +16,7 @@ from server.alarms.texts import GATEWAY_OFFLINE
 from server.clock import to_ms
 from server.db.database import Change, announce
 from server.db.models import Gateway
+from server.enrolment import repository as enrolment
 from server.errors import NotFoundError
 
 QUIET: Final = timedelta(seconds=75)
@@ -27,6 +28,8 @@ def heard_state(session: Session, *, gateway_id: str, state: StateMessage, now: 
     gateway = _known(session, gateway_id)
     if not state.online and gateway.session not in (None, state.session):
         return  # the last will of a session that has already been followed by another
+    if state.online and enrolment.is_revoked(session, gateway_id):
+        return  # what the broker retained from before
     if gateway.online != state.online:
         gateway.changed_at = now
     gateway.online = state.online

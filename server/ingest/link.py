@@ -5,17 +5,11 @@ what is not stored is not acknowledged, and its gateway sends it again.
 """
 
 import asyncio
-import random
-import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from typing import Final
-from uuid import uuid4
 
 import aiomqtt
 import structlog
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
 
 from gateway.wire import AckMessage, Channel, CommandMessage, Message, WireError, encode, parse_topic, topic
 from server.clock import now
@@ -27,17 +21,13 @@ from server.errors import StoreUnavailableError
 from server.gateways import desired, service
 from server.ingest import handlers
 from server.ingest.condition import ConditionWriter
+from server.ingest.connection import broker_client, kept_connected
 from server.ingest.frames import Arrived, FrameWriter
-from server.settings import ServerSettings, read_secret
+from server.settings import ServerSettings
 
 log = structlog.get_logger(__name__)
-FIRST_WAIT_S: Final = 0.2
-LONGEST_WAIT_S: Final = 10.0
-QUEUE: Final = 2_000
 COMMANDS_S: Final = 5.0
 """How often unanswered commands are looked at."""
-RECEIVE_MAXIMUM: Final = 65_535
-"""Mosquitto's default queue silently drops what a slower consumer has not taken; this lifts it."""
 GROUP: Final = "$share/ingest"
 
 
@@ -56,8 +46,8 @@ class Link:
         async with asyncio.TaskGroup() as group:
             group.create_task(writer.run(), name="frame-writer")
             group.create_task(self._conditions.run(), name="condition-writer")
-            group.create_task(self._keep("talk", self._run_talk), name="link-talk")
-            group.create_task(self._keep("data", lambda: self._run_data(writer)), name="link-data")
+            group.create_task(kept_connected("talk", self._run_talk), name="link-talk")
+            group.create_task(kept_connected("data", lambda: self._run_data(writer)), name="link-data")
             group.create_task(self._publish_desired(), name="desired-publisher")
             group.create_task(self._publish_commands(), name="command-publisher")
 
@@ -82,22 +72,8 @@ class Link:
     async def _acknowledge(self, gateway_id: str, ack: AckMessage) -> None:
         await self.send(gateway_id, "down/ack", ack)
 
-    async def _keep(self, name: str, connect: Callable[[], Awaitable[None]]) -> None:
-        wait = FIRST_WAIT_S
-        while True:
-            started = now()
-            try:
-                await connect()
-            except aiomqtt.MqttError as error:
-                if (now() - started).total_seconds() > LONGEST_WAIT_S:
-                    wait = FIRST_WAIT_S
-                level = log.warning if wait == FIRST_WAIT_S else log.debug
-                level("broker_lost", connection=name, error=str(error)[:200])
-            await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
-            wait = min(wait * 2, LONGEST_WAIT_S)
-
     async def _run_talk(self) -> None:
-        async with _client(self._context.settings, "talk") as client:
+        async with broker_client(self._context.settings, "talk") as client:
             self._talk = client
             try:
                 await client.subscribe(_shared(self._context.settings, "up/alarm"), qos=1)
@@ -114,7 +90,7 @@ class Link:
                 self.connected.clear()
 
     async def _run_data(self, writer: FrameWriter) -> None:
-        async with _client(self._context.settings, "data") as client:
+        async with broker_client(self._context.settings, "data") as client:
             await client.subscribe(_shared(self._context.settings, "up/data"), qos=1)
             async for message in client.messages:
                 name = str(message.topic)
@@ -204,28 +180,3 @@ def _is_new_command(change: Change) -> bool:
 def _shared(settings: ServerSettings, channel: str) -> str:
     filter_ = f"sunwell/v1/+/{channel}"
     return f"{GROUP}/{filter_}" if settings.mqtt_version == "5" else filter_
-
-
-@asynccontextmanager
-async def _client(settings: ServerSettings, name: str) -> AsyncIterator[aiomqtt.Client]:
-    v5 = settings.mqtt_version == "5"
-    properties = None
-    if v5:
-        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call] # the library's
-        properties.ReceiveMaximum = RECEIVE_MAXIMUM
-    tls = aiomqtt.TLSParameters(ca_certs=str(settings.mqtt_ca_file)) if settings.mqtt_ca_file else None
-    async with aiomqtt.Client(
-        settings.mqtt_host,
-        settings.mqtt_port,
-        identifier=f"server-{name}-{uuid4().hex[:12]}",
-        username=settings.mqtt_user,
-        password=read_secret(settings.mqtt_password_file),
-        protocol=aiomqtt.ProtocolVersion.V5 if v5 else aiomqtt.ProtocolVersion.V311,
-        clean_session=None if v5 else True,
-        properties=properties,
-        max_queued_incoming_messages=QUEUE,
-        tls_params=tls,
-        socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
-        timeout=10,
-    ) as client:
-        yield client

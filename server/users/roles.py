@@ -26,6 +26,7 @@ class Right(StrEnum):
     ASSIGN_TASKS = "assign_tasks"  # reassign, cancel
     VIEW_DEVICES = "view_devices"
     REGISTER = "register"  # areas, residents, wells, positions, gateways, devices
+    ENROL = "enrol"  # make codes for gateways, and revoke gateways
     COMMAND = "command"  # tell gateways and devices to do something
     VIEW_RESIDENTS = "view_residents"  # outside a live task, with a reason, audited
     MANAGE_USERS = "manage_users"
@@ -40,7 +41,9 @@ RIGHTS: Final[dict[Role, frozenset[Right]]] = {
     Role.DISPATCHER: frozenset(
         {R.VIEW_TASKS, R.WORK_TASKS, R.ASSIGN_TASKS, R.VIEW_DEVICES, R.VIEW_RESIDENTS}
     ),
-    Role.INSTALLER: frozenset({R.VIEW_TASKS, R.VIEW_DEVICES, R.REGISTER, R.COMMAND, R.VIEW_RESIDENTS}),
+    Role.INSTALLER: frozenset(
+        {R.VIEW_TASKS, R.VIEW_DEVICES, R.REGISTER, R.ENROL, R.COMMAND, R.VIEW_RESIDENTS}
+    ),
     Role.MAINTENANCE: frozenset({R.VIEW_TASKS, R.WORK_TASKS, R.VIEW_DEVICES, R.REGISTER, R.COMMAND}),
     Role.MANAGER: frozenset(
         {R.VIEW_TASKS, R.WORK_TASKS, R.ASSIGN_TASKS, R.VIEW_DEVICES, R.VIEW_RESIDENTS, R.VIEW_AUDIT}

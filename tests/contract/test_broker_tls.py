@@ -1,69 +1,110 @@
-"""The TLS listener of deploy/mosquitto, with a certificate made for the test."""
+"""The TLS listener of deploy/mosquitto: who gets as far as a password, and who not."""
 
-import datetime
-import ipaddress
 import ssl
-from functools import partial
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import aiomqtt
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
-from tests.parts.mosquitto import running_mosquitto
+from gateway.enrolment import keys
+from server.enrolment import ca
+from server.enrolment.ca import Authority
+from tests.parts.authority import authority_in, broker_files
+from tests.parts.mosquitto import Mosquitto, running_mosquitto
 from tests.parts.presence import part_or_skip
 
+pytestmark = pytest.mark.real
 
-def self_signed(folder: Path) -> tuple[Path, Path]:
-    """A certificate for 127.0.0.1 and its key, as PEM files."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "broker of a test")])
-    now = datetime.datetime.now(datetime.UTC)
-    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(minutes=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(names, critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the authority lies."""
+    return tmp_path_factory.mktemp("tls")
+
+
+@pytest.fixture(scope="module")
+def authority(folder: Path) -> Authority:
+    """The server's."""
+    return authority_in(folder).authority
+
+
+@pytest.fixture(scope="module")
+def broker(folder: Path, authority: Authority) -> Iterator[Mosquitto]:
+    """Mosquitto with its TLS listener."""
+    with part_or_skip(lambda: running_mosquitto(["gw-1"], tls=broker_files(folder, authority))) as part:
+        yield part
+
+
+def trust(authority: Authority, client: Path | None = None) -> ssl.SSLContext:
+    """Trusts this authority alone, and shows the certificate and key in `client`."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(cadata=authority.pem)
+    if client is not None:
+        context.load_cert_chain(client)
+    return context
+
+
+def certificate(folder: Path, authority: Authority, *, begin: datetime, life: timedelta) -> Path:
+    """A gateway's certificate with its key."""
+    key = keys.make_key()
+    csr = ca.read_request(keys.make_request(key, "whoever"))
+    made = ca.gateway_certificate(authority, csr, gateway="gw-1", life=life, now=begin)
+    file = folder / "client.pem"
+    file.write_bytes(key + ca.pem_of(made).encode())
+    return file
+
+
+async def enters(broker: Mosquitto, context: ssl.SSLContext) -> bool:
+    """Whether gw-1 is let in with this."""
+    client = aiomqtt.Client(
+        broker.host,
+        broker.tls_port or 0,
+        username="gw-1",
+        password=broker.passwords["gw-1"],
+        tls_context=context,
+        timeout=2,
     )
-    paths = folder / "server.crt", folder / "server.key"
-    paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    paths[1].write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.TraditionalOpenSSL,
-            serialization.NoEncryption(),
-        )
-    )
-    return paths
-
-
-@pytest.mark.real
-async def test_a_gateway_enters_over_tls_and_only_with_the_right_authority(tmp_path: Path) -> None:
-    certificate, key = self_signed(tmp_path)
-    with part_or_skip(partial(running_mosquitto, ["gw-1"], certificate=certificate, key=key)) as broker:
-        assert broker.tls_port is not None
-
-        def client(trust: ssl.SSLContext) -> aiomqtt.Client:
-            return aiomqtt.Client(
-                broker.host,
-                broker.tls_port or 0,
-                username="gw-1",
-                password=broker.passwords["gw-1"],
-                tls_context=trust,
-            )
-
-        async with client(ssl.create_default_context(cafile=str(certificate))) as gateway:
+    try:
+        async with client as gateway:
             await gateway.publish("sunwell/v1/gw-1/up/state", b"{}", qos=1)
-        with pytest.raises(aiomqtt.MqttError):
-            async with client(ssl.create_default_context()):
-                pass
+    except aiomqtt.MqttError:
+        return False
+    return True
+
+
+async def test_a_certificate_of_the_authority_gets_in(
+    broker: Mosquitto, authority: Authority, tmp_path: Path
+) -> None:
+    now = datetime.now(UTC)
+    good = certificate(tmp_path, authority, begin=now, life=timedelta(days=90))
+    assert await enters(broker, trust(authority, good))
+
+
+async def test_nobody_gets_in_without_a_certificate_though_the_password_is_right(
+    broker: Mosquitto, authority: Authority
+) -> None:
+    assert not await enters(broker, trust(authority))
+
+
+async def test_a_foreign_an_expired_and_a_future_certificate_are_refused(
+    broker: Mosquitto, authority: Authority, tmp_path: Path
+) -> None:
+    now = datetime.now(UTC)
+    foreign = ca.make_authority(now=now)
+    for which, begin in (
+        (foreign, now),
+        (authority, now - timedelta(days=100)),
+        (authority, now + timedelta(days=100)),
+    ):
+        bad = certificate(tmp_path, which, begin=begin, life=timedelta(days=90))
+        assert not await enters(broker, trust(authority, bad))
+
+
+async def test_a_gateway_does_not_speak_to_a_broker_of_another_authority(
+    broker: Mosquitto, authority: Authority, tmp_path: Path
+) -> None:
+    now = datetime.now(UTC)
+    good = certificate(tmp_path, authority, begin=now, life=timedelta(days=90))
+    assert not await enters(broker, trust(ca.make_authority(now=now), good))

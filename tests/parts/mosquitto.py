@@ -77,11 +77,21 @@ def render(folder: Path, port: int) -> str:
     return text
 
 
-def add_tls(folder: Path, certificate: Path, key: Path) -> int:
+@dataclass(frozen=True)
+class TlsFiles:
+    """What the broker's TLS listener needs, as paths: its certificate and key, and the clients' authority."""
+
+    certificate: Path
+    key: Path
+    authority: Path
+
+
+def add_tls(folder: Path, files: TlsFiles) -> int:
     """Open the TLS listener of deploy/mosquitto/tls on a free port, which is returned."""
     port = free_port()
     (folder / "tls").mkdir()
-    for source, name in ((certificate, "server.crt"), (key, "server.key")):
+    named = {"server.crt": files.certificate, "server.key": files.key, "ca.crt": files.authority}
+    for name, source in named.items():
         (folder / "tls" / name).write_bytes(source.read_bytes())
     text = (DEPLOY / "mosquitto" / "tls" / "tls.conf").read_text()
     text = text.replace("listener 8883\n", f"listener {port} 127.0.0.1\n").replace(
@@ -95,12 +105,11 @@ def add_tls(folder: Path, certificate: Path, key: Path) -> int:
 def running_mosquitto(
     users: Sequence[str] = USERS,
     *,
-    certificate: Path | None = None,
-    key: Path | None = None,
+    tls: TlsFiles | None = None,
     beside_gateway: bool = False,
 ) -> Iterator[Mosquitto]:
-    """A Mosquitto with these users, all with random passwords; with its TLS listener, given a certificate
-    and its key; as the broker beside a gateway, if wanted. Raises PartMissingError."""
+    """A Mosquitto with these users, all with random passwords; with its TLS listener, given its files;
+    as the broker beside a gateway, if wanted. Raises PartMissingError."""
     program = find_program("mosquitto", package="mosquitto")
     account = ordinary_user("mosquitto")
     with private_folder("mosquitto", owner=account) as folder:
@@ -118,7 +127,7 @@ def running_mosquitto(
         if beside_gateway:
             extra = DEPLOY / "mosquitto" / "devices" / "devices.conf"
             (folder / "conf.d" / extra.name).write_bytes(extra.read_bytes())
-        tls_port = add_tls(folder, certificate, key) if certificate and key else None
+        tls_port = add_tls(folder, tls) if tls is not None else None
         configuration = folder / "mosquitto.conf"
         configuration.write_text(render(folder, port))
         process = Process(

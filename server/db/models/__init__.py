@@ -4,6 +4,7 @@ from server.db.models.alarms import Alarm, Occurrence
 from server.db.models.commands import Command
 from server.db.models.devices import Attachment, Device
 from server.db.models.found import FoundDevice, StoredProfile
+from server.db.models.enrolment import GatewayCode, GatewayCredential
 from server.db.models.gateways import Gateway
 from server.db.models.people import ApiToken, AuditEntry, User, WebSession
 from server.db.models.places import Area, Position, Resident, Well
@@ -22,6 +23,8 @@ __all__ = [
     "Gateway",
     "Occurrence",
     "Position",
+    "GatewayCode",
+    "GatewayCredential",
     "QuarantinedMessage",
     "Resident",
     "StoredProfile",

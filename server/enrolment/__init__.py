@@ -1,0 +1,1 @@
+"""Enrolling gateways: codes, certificates of the server's own authority, and rights at the broker."""
