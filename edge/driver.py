@@ -86,6 +86,9 @@ class Driver(Protocol):
     def apply(self, devices: Sequence[EdgeDevice]) -> None:
         """Replace the devices. Those that stay the same are not disturbed; takes effect while running."""
 
+    def away(self) -> frozenset[str]:
+        """Devices behind a broker, line or listener that is down: their silence says nothing about them."""
+
 
 def cut(text: object, length: int = DETAIL_LENGTH) -> str:
     """Text from outside, fit for a log or a report: one line, printable, at most `length` characters."""

@@ -52,6 +52,10 @@ class SupervisedDriver:
         """Replace the driver's devices."""
         self.driver.apply(devices)
 
+    def away(self) -> frozenset[str]:
+        """The devices that cannot be heard now, whatever they say: the way to them is down."""
+        return self.driver.away()
+
     async def run(self) -> None:
         """Run the driver until cancelled."""
         loop = asyncio.get_running_loop()

@@ -29,6 +29,7 @@ from gateway.core.sounding import Look
 from gateway.driving import driver_builders
 from gateway.enrolment.identity import Identity, IdentityStore
 from gateway.enrolment.renewal import Renewal
+from gateway.folding import Folding
 from gateway.judging import Judging
 from gateway.local_alarm import Fittings, LocalAlarm, fittings, silencing_button
 from gateway.machine import monotonic_ms, wall_ms
@@ -158,6 +159,13 @@ class GatewayApp:
             trouble=lambda source, detail: self._reports.add(source, "uplink", detail),
         )
         self._commanding = self._commands()
+        self._folding = Folding(
+            self._drivers,
+            self._applying,
+            hold=self._judging.hold_silence,
+            changed=self._reports.sooner.set,
+            clock=self._clock,
+        )
         self._condition = Condition(
             settings,
             self.session,
@@ -167,6 +175,7 @@ class GatewayApp:
             applying=self._applying,
             uplink=self._uplink,
             drivers=self._drivers,
+            folding=self._folding,
             clock_offset=lambda: self._offset.ms,
             outputs=self._alarm.names,
         )
@@ -234,6 +243,7 @@ class GatewayApp:
             "rules": self._judging.tick,
             "clock": self._judging.watch_clock,
             "health": self._condition.tell,
+            "folding": self._folding.run,
             "commands": self._commanding.run,
             "outputs": self._alarm.run,
             "clock offset": self._offset.run,

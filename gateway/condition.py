@@ -10,6 +10,7 @@ from edge.supervisor import SupervisedDriver
 from gateway import wire
 from gateway.applying import Applying
 from gateway.driving import driver_health
+from gateway.folding import Folding
 from gateway.judging import Judging
 from gateway.machine import measure, monotonic_ms
 from gateway.settings import GatewaySettings
@@ -34,6 +35,7 @@ class Condition:
         applying: Applying,
         uplink: Uplink,
         drivers: Mapping[str, SupervisedDriver],
+        folding: Folding,
         clock_offset: Callable[[], float | None],
         outputs: Sequence[str],
     ) -> None:
@@ -46,6 +48,7 @@ class Condition:
         self._applying = applying
         self._uplink = uplink
         self._drivers = drivers
+        self._folding = folding
         self._clock_offset = clock_offset
         self._outputs = outputs
 
@@ -92,7 +95,9 @@ class Condition:
             data_depth=data_depth,
             data_oldest_ms=data_oldest_ms,
             data_lost=self._judging.recorder.lost,
-            drivers=[driver_health(one.counters) for one in self._drivers.values()],
+            drivers=[
+                driver_health(one.counters, self._folding.away(name)) for name, one in self._drivers.items()
+            ],
             troubles=self._reports.list(now_ms),
             wear_percent=machine.wear_percent,
             outputs=list(self._outputs),

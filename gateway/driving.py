@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+
 from edge.commanding import TellOutcome
 from edge.driver import Clock, Driver, Emit, ReportTrouble
 from edge.drivers.http import HttpDriver, HttpSettings, Source
@@ -43,8 +45,8 @@ def driver_builders(
     }
 
 
-def driver_health(counters: DriverCounters) -> wire.DriverHealth:
-    """A driver's counters as they are told to the server."""
+def driver_health(counters: DriverCounters, away: wire.DriverAway | None = None) -> wire.DriverHealth:
+    """A driver's counters as they are told to the server, and whether its way to devices is down."""
     return wire.DriverHealth(
         name=counters.name,
         running=counters.running,
@@ -52,6 +54,7 @@ def driver_health(counters: DriverCounters) -> wire.DriverHealth:
         readings=counters.readings,
         errors=counters.errors,
         last_error=counters.last_error,
+        away=msgspec.UNSET if away is None else away,
     )
 
 

@@ -167,6 +167,11 @@ class Judging:
         await self._keep(self._flagged(self._engine.replace_rules(rules, now_ms, device_at)), now_ms)
         self._plan_tick()
 
+    def hold_silence(self, positions: frozenset[str]) -> None:
+        """Nothing can be heard from these positions just now."""
+        self._engine.hold_silence(positions, self._clock())
+        self._plan_tick()
+
     async def tick(self) -> None:
         """Let time pass for the rules. Runs until cancelled."""
         while True:

@@ -84,8 +84,16 @@ class DataFrame(msgspec.Struct, frozen=True, kw_only=True):
     readings: list[DataReading]
 
 
+class DriverAway(msgspec.Struct, frozen=True, kw_only=True):
+    """A driver whose way to its devices is down: since when, and how many devices that concerns. Their
+    silence is then not judged."""
+
+    since_ms: int
+    devices: int
+
+
 class DriverHealth(msgspec.Struct, frozen=True, kw_only=True):
-    """Counters of one driver since the gateway's start."""
+    """Counters of one driver since the gateway's start. `away` only while its way to devices is down."""
 
     name: str
     running: bool
@@ -93,6 +101,7 @@ class DriverHealth(msgspec.Struct, frozen=True, kw_only=True):
     readings: int
     errors: int
     last_error: str | None = None
+    away: DriverAway | msgspec.UnsetType = msgspec.UNSET
 
 
 class Trouble(msgspec.Struct, frozen=True, kw_only=True):

@@ -76,6 +76,7 @@ class Engine:
         self._changed: set[RuleKey] = set()
         self._devices: dict[str, str] = {}
         self._clocks = DeviceClocks()
+        self._unheard: frozenset[str] = frozenset()
 
     def restore(self, saved: Iterable[Saved], seen: Iterable[Seen]) -> list[RuleKey]:
         """Take up what was stored; gives the rules whose stored state can't be read and begins afresh.
@@ -178,6 +179,15 @@ class Engine:
         for key in self._rules:
             self._plan(key)
 
+    def hold_silence(self, positions: frozenset[str], now_ms: int) -> None:
+        """Nothing can be heard from these positions, whatever is said there: their silence is not judged.
+        Those that can be heard again have their whole time anew."""
+        released, self._unheard = self._unheard - positions, positions
+        for key, rule in self._rules.items() if released else ():
+            if isinstance(rule.when, Silence) and rule.position in released:
+                self._heard_ms[key] = max(now_ms, self._heard_ms[key])
+                self._plan(key)
+
     def open_breaches(self) -> list[OpenBreach]:
         """Every condition that holds now and was told."""
         return [found for key in self._rules if (found := self._open(key)) is not None]
@@ -276,7 +286,7 @@ class Engine:
                 self._changed.add(key)
             return [outcome for one in news for outcome in told(rule, one)]
         due_ms = self._heard_ms[key] + silent_after_ms(when, memory)
-        if memory.silent is not None or now_ms < due_ms:
+        if memory.silent is not None or now_ms < due_ms or rule.position in self._unheard:
             return []
         memory.silent = self._new_breach()
         memory.device = memory.device or self._devices.get(rule.position, "")
@@ -289,7 +299,7 @@ class Engine:
         memory = self._memories[key]
         due_ms: int | None = None
         if isinstance(when, Silence):
-            if memory.silent is None:
+            if memory.silent is None and key[0] not in self._unheard:
                 due_ms = self._heard_ms[key] + silent_after_ms(when, memory)
                 self._silence_due[key] = due_ms
         elif not isinstance(when, Event):

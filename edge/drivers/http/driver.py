@@ -62,6 +62,11 @@ class HttpDriver:
             except ValueError as error:
                 self._report(device.id, TroubleReason.BAD_ADDRESS, str(error))
         self._directory = Directory(members)
+        self._known = frozenset(one.device.id for one in members)
+
+    def away(self) -> frozenset[str]:
+        """All devices, while it should listen and does not."""
+        return frozenset() if self._settings is None or self.ready.is_set() else self._known
 
     async def run(self) -> None:
         """Listen until cancelled. Raises OSError if it can't."""

@@ -69,6 +69,16 @@ class ModbusDriver:
         self._wanted = wanted
         self._changed.set()
 
+    def away(self) -> frozenset[str]:
+        """The devices of each line that is not connected and that several share: a device that has a line or
+        an address of its own is silent itself."""
+        return frozenset(
+            member.device.id
+            for place, members in self._wanted.items()
+            if len(members) > 1 and not ((line := self._lines.get(place)) is not None and line.connected)
+            for member in members
+        )
+
     async def write(self, device_id: str, order: Write) -> bool:
         """Writes to a device, between two polls of its line, unless it already holds these values. Returns
         whether it wrote. Raises CommandError."""

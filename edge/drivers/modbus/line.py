@@ -96,6 +96,11 @@ class Line:
         finally:
             self._close()
 
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection, or an open port; devices may be silent on it all the same."""
+        return self._link is not None and self._link.connected
+
     async def write(self, device_id: str, order: Write) -> bool:
         """Writes, between two polls, unless the device already holds these values. Returns whether it wrote.
 

@@ -124,6 +124,10 @@ class MqttDriver:
         self._presence.keep_only({device.id for device in usable})
         self._on_moved()
 
+    def away(self) -> frozenset[str]:
+        """All devices, while there is no connection to the broker."""
+        return frozenset() if self.ready.is_set() else frozenset(one.id for one in self._devices)
+
     def _on_moved(self) -> None:
         """Names may have changed: find each device's topics anew."""
         by_topic: dict[str, tuple[EdgeDevice, ...]] = {}

@@ -85,3 +85,41 @@ def test_a_rule_without_modes_is_written_as_before() -> None:
     plain = msgspec.json.encode(Silence(after_ms=60_000))
     assert plain == b'{"type":"silence","after_ms":60000}'
     assert msgspec.json.decode(plain, type=Condition) == Silence(after_ms=60_000)
+
+
+class TestWhereNothingCanBeHeard:
+    """The way to the device is down: that is told by others, once."""
+
+    def judge(self) -> Engine:
+        return engine(rule(Silence(after_ms=60_000), "silent"))
+
+    def test_silence_is_not_judged_and_begins_anew_when_the_way_is_back(self) -> None:
+        judge = self.judge()
+        judge.hold_silence(frozenset({HOME}), at(10))
+        assert judge.tick(at(500)) == []
+        judge.hold_silence(frozenset({HOME}), at(501))
+        judge.hold_silence(frozenset(), at(510))
+        assert judge.tick(at(569)) == []
+        assert len(judge.tick(at(570))) == 1
+
+    def test_others_are_still_judged(self) -> None:
+        judge = self.judge()
+        judge.hold_silence(frozenset({"another home"}), at(10))
+        assert len(judge.tick(at(60))) == 1
+
+    def test_a_silence_told_before_stays_until_the_device_speaks(self) -> None:
+        judge = self.judge()
+        (silent,) = judge.tick(at(60))
+        judge.hold_silence(frozenset({HOME}), at(70))
+        judge.hold_silence(frozenset(), at(80))
+        assert judge.tick(at(1_000)) == []
+        (over,) = hear(judge, said(1_001, {"x": 1}))
+        assert (over.event, over.breach) == ("cleared", silent.breach)
+
+    def test_what_is_heard_all_the_same_counts(self) -> None:
+        judge = self.judge()
+        judge.hold_silence(frozenset({HOME}), at(10))
+        hear(judge, said(100, {"x": 1}))
+        judge.hold_silence(frozenset(), at(110))
+        assert judge.tick(at(169)) == []
+        assert len(judge.tick(at(170))) == 1
