@@ -11,7 +11,6 @@ from sqlalchemy import text
 from server.alarms.routes import router as alarms
 from server.audit.routes import router as audit
 from server.commands.routes import router as commands
-from server.commissioning.routes import router as commissioning
 from server.db.migrate import is_current
 from server.dependencies import GetContext
 from server.devices.routes import router as devices
@@ -33,7 +32,6 @@ def mount(app: FastAPI) -> None:
     v1 = APIRouter(prefix=PREFIX, dependencies=[Depends(same_origin)])
     for router in (tasks, alarms, devices, commands, found, places, enrolment, readings, users, audit):
         v1.include_router(router)
-    v1.include_router(commissioning)
     app.include_router(v1)
     app.include_router(enrolling, prefix=PREFIX)
     app.add_exception_handler(ServerError, on_error)
