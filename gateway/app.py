@@ -61,8 +61,8 @@ class GatewayApp:
         self,
         settings: GatewaySettings,
         *,
-        clock: Callable[[], int] = wall_ms,
         identity: Identity | None = None,
+        clock: Callable[[], int] = wall_ms,
         monotonic: Callable[[], int] = monotonic_ms,
         outputs: Sequence[Output] = (),
         fitted: Fittings | None = None,
@@ -71,8 +71,8 @@ class GatewayApp:
         notifier: Notifier | None = None,
     ) -> None:
         self.settings = settings
-        self.session = uuid.uuid4().hex
         self._identity = identity
+        self.session = uuid.uuid4().hex
         time = GatewayClock.begin(clock(), monotonic())
         self._clock: Callable[[], int] = lambda: time.now_ms(monotonic())
         self._adopt_clock: Callable[[], int] = lambda: time.adopt(clock(), monotonic())
@@ -206,15 +206,6 @@ class GatewayApp:
             return Look.FAULT
         return Look.WELL if self._uplink.online.is_set() else Look.OFFLINE
 
-    def _commands(self) -> Commanding:
-        means = Means(
-            state=self.state,
-            device=self._applying.device,
-            driver=lambda name: self._drivers[name].driver,
-            outputs=(*self._outputs, *self._alarm.outputs),
-            silence=self._alarm.silence if self._alarm.names else None,
-            restart=self._restart,
-            set_log_level=self._set_log_level,
     def _renewal(self, identity: Identity) -> Renewal:
         return Renewal(
             IdentityStore(self.settings.identity),
@@ -225,6 +216,15 @@ class GatewayApp:
             trouble=lambda detail: self._reports.add("certificate", "renewal_failed", detail),
         )
 
+    def _commands(self) -> Commanding:
+        means = Means(
+            state=self.state,
+            device=self._applying.device,
+            driver=lambda name: self._drivers[name].driver,
+            outputs=(*self._outputs, *self._alarm.outputs),
+            silence=self._alarm.silence if self._alarm.names else None,
+            restart=self._restart,
+            set_log_level=self._set_log_level,
         )
         return Commanding(
             BookStore(self.settings.data / "commands.json"),
@@ -250,6 +250,8 @@ class GatewayApp:
         }
         if self._notifier is not None:
             works["watchdog"] = Watchdog(self._notifier, self._dead, slow="alarm lane").run
+        if self._identity is not None:
+            works["certificate"] = self._renewal(self._identity).run
         self._tasks = [
             group.create_task(self._supervise(name, work), name=name) for name, work in works.items()
         ]
@@ -260,8 +262,6 @@ class GatewayApp:
     async def _dead(self) -> list[str]:
         """The parts that do not work any more; returns once the alarm lane answers."""
         ended = [task.get_name() for task in (*self._tasks, *self._driver_tasks) if task.done()]
-        if self._identity is not None:
-            works["certificate"] = self._renewal(self._identity).run
         await self._judging.answers()
         return ended
 
