@@ -39,9 +39,11 @@ def closure(requirements: Iterable[str]) -> dict[str, Distribution]:
         seen.add(key)
         found[key[0]] = installed = distribution(wanted.name)
         environments = [{"extra": extra} for extra in ("", *wanted.extras)]
-        for requirement in map(Requirement, installed.requires or ()):
-            if requirement.marker is None or any(map(requirement.marker.evaluate, environments)):
-                todo.append(requirement)
+        todo += [
+            requirement
+            for requirement in map(Requirement, installed.requires or ())
+            if requirement.marker is None or any(map(requirement.marker.evaluate, environments))
+        ]
     return found
 
 
