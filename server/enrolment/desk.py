@@ -125,11 +125,11 @@ class Desk:
 
     def _enrol(self, request: EnrolRequest, moment: datetime) -> Issued:
         with self._context.database.write() as session:
-            return service.enrol(session, self.keys, request, life=self._life, now=moment)
+            return service.enrol(session, self.keys, request, life=self.certificate_life, now=moment)
 
     def _renew(self, request: RenewRequest, moment: datetime) -> Issued:
         with self._context.database.write() as session:
-            return service.renew(session, self.keys, request, life=self._life, now=moment)
+            return service.renew(session, self.keys, request, life=self.certificate_life, now=moment)
 
     def _revoke(self, viewer: Viewer, gateway_id: str, reason: str) -> None:
         moment = now()
@@ -139,7 +139,8 @@ class Desk:
             audit.write(session, viewer, action="revoke", subject=subject, reason=reason, now=moment)
 
     @property
-    def _life(self) -> timedelta:
+    def certificate_life(self) -> timedelta:
+        """How long a gateway's certificate is good."""
         return timedelta(days=self._context.settings.certificate_days)
 
     def _credential(self, issued: Issued) -> Credential:

@@ -14,6 +14,7 @@ from server.web import errors
 from server.web.commands.routes import router as commands
 from server.web.csrf import same_origin
 from server.web.devices.routes import router as devices
+from server.web.enrolment.routes import router as enrolment
 from server.web.gateways.routes import router as gateways
 from server.web.live.cards import Cards
 from server.web.live.routes import router as live
@@ -36,6 +37,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     gateways,
     commands,
     quarantine,
+    enrolment,
 )
 
 

@@ -8,6 +8,7 @@ import pytest
 from gateway.rules.model import Severity, TaskKind
 from server.commands.states import CommandState
 from server.devices.freshness import Freshness
+from server.enrolment.views import EnrolmentState
 from server.tasks.states import Outcome, TaskAction, TaskState
 from server.users.roles import Role
 from server.web.devices.form import ADDRESS_FIELDS
@@ -34,6 +35,7 @@ CHOSEN = {
     "register.": [name for names in ADDRESS_FIELDS.values() for name in names],
     "found.value_": VALUE_FIELDS,
     "commands.state.": [*CommandState],
+    "enrolment.state.": [*EnrolmentState],
     "output.": ["siren", "buzzer", "voice"],
     "profiles.kind.": ["measure", "state", "event"],
     "devices.verified.": ["device", "vendor-decoder", "manual", "computed"],

@@ -1,0 +1,1 @@
+"""The enrolment part of a gateway's page."""
