@@ -187,7 +187,11 @@ async def test_what_is_refused_says_why(
     assert answer.json()["error"]
 
 
-async def test_too_large_is_refused_announced_or_not(tmp_path: Path, inbox: Inbox) -> None:
+async def test_too_large_is_refused_announced_or_not(
+    tmp_path: Path, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listener, "DRAIN_S", 0.3)
+
     async def endless() -> Any:
         while True:
             yield b"x" * 65_536
