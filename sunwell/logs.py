@@ -36,7 +36,7 @@ def set_up(*, verbose: bool = False) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG),
-        # Asked for at each event: whoever runs a command inside a program gives it a standard error of its own.
+        # Asked for at each event: who runs a command inside a program gives it a standard error of its own.
         logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
         cache_logger_on_first_use=False,
     )
