@@ -184,7 +184,7 @@ async def test_a_sleeper_is_woken_before_each_poll(inbox: Inbox) -> None:
 async def test_a_command_stands_between_polls_and_spares_memory(inbox: Inbox) -> None:
     async with (
         serial_line({1: {0: 11, 1: 5}}) as line,
-        reading_from(inbox, on(line, 1)) as driver,
+        reading_from(inbox, on(line, 1, timeout_ms=2_000)) as driver,
     ):
         await inbox.until(lambda: inbox.readings)
         assert await driver.write("unit-1", Write("register", 1, (77,))) is True
