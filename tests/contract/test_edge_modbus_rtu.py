@@ -43,7 +43,7 @@ def values(inbox: Inbox, name: str, point: str = "r0") -> set[Any]:
 async def test_units_on_a_serial_line_are_read(inbox: Inbox) -> None:
     async with (
         serial_line({1: {0: 11, 1: 0}, 2: {0: 22, 1: 0}}) as line,
-        reading_from(inbox, on(line, 1), on(line, 2)),
+        reading_from(inbox, on(line, 1, timeout_ms=2_000), on(line, 2, timeout_ms=2_000)),
     ):
         await inbox.until(lambda: len(inbox.readings) >= 20)
     assert values(inbox, "unit-1") == {11}
