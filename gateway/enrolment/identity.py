@@ -95,7 +95,7 @@ class IdentityStore:
         if not file.exists():
             _write(self.folder, {f"{PENDING}.new": make})
             (self.folder / f"{PENDING}.new").replace(file)
-            self._give_to_owner(file)
+            self._give_to(self.folder, file)
             _sync(self.folder)
         return file.read_bytes()
 
@@ -123,7 +123,7 @@ class IdentityStore:
             "identity.json": msgspec.json.encode(known),
         }
         _write(folder, files)
-        self._give_to_owner(folder, *folder.iterdir())
+        self._give_to(self.folder, folder, *folder.iterdir())
         _sync(folder)
         link = self.folder / f"{CURRENT}.new"
         link.unlink(missing_ok=True)
@@ -137,14 +137,17 @@ class IdentityStore:
         return Identity(folder, known)
 
     def _make_folder(self) -> None:
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not self.folder.exists():
+            self.folder.mkdir(mode=0o700, parents=True)
+            self._give_to(self.folder.parent, self.folder)
         with suppress(PermissionError):  # made by somebody else for us: as they wanted it
             self.folder.chmod(0o700)
 
-    def _give_to_owner(self, *paths: Path) -> None:
-        """What root writes (`sudo sunwell gateway enrol`) is for the user whose folder it is."""
+    @staticmethod
+    def _give_to(folder: Path, *paths: Path) -> None:
+        """What root writes (`sudo sunwell gateway enrol`) is for the user whose folder it is in."""
         if os.geteuid() == 0:
-            owner = self.folder.stat()
+            owner = folder.stat()
             for path in paths:
                 os.chown(path, owner.st_uid, owner.st_gid)
 
