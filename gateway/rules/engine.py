@@ -38,7 +38,7 @@ event (Zigbee2MQTT ends each action with one).
 where it has one), because a device without a clock gives a doubled message a new time.
 
 *Rules that change.* A rule whose condition is the same keeps its memory, whatever else changed; any other
-is ended (an open breach is cleared) and begins afresh.
+is ended (an open breach is cleared) and begins afresh. So are all rules of a position whose hardware was swapped.
 """
 
 import heapq
@@ -105,14 +105,16 @@ class Engine:
     ) -> list[Outcome]:
         """Judge by `rules` from now on. Gives the ends of open breaches whose rule is gone or another.
 
-        `devices` names the device at each position, to be told in a silence before it ever spoke.
+        `devices` names the device at each position, to be told in a silence before it ever spoke. Where it is
+        another than the last one heard, the position's rules begin afresh: what the old hardware said is no
+        reason to keep the new one's first word back.
         """
         self._devices = dict(devices or {})
         wanted = {(rule.position, rule.id): rule for rule in rules}
         outcomes: list[Outcome] = []
         for key, old in list(self._rules.items()):
             new = wanted.get(key)
-            if new is None or new.when != old.when:
+            if new is None or new.when != old.when or self._is_swapped(key):
                 outcomes += self._end(key, now_ms)
                 del self._rules[key], self._memories[key]
                 self._changed.add(key)
@@ -205,6 +207,10 @@ class Engine:
         if reading.quality is Quality.STALE:
             return []
         when = rule.when
+        memory = self._memories[rule.position, rule.id]
+        if memory.device != reading.device:
+            memory.device = reading.device
+            self._changed.add((rule.position, rule.id))
         if isinstance(when, Silence):
             at_ms = reading.time_ms if believed else reading.received_ms
             return self._hear(rule, when, reading, at_ms, now_ms)
@@ -262,7 +268,6 @@ class Engine:
         key = (rule.position, rule.id)
         memory = self._memories[key]
         self._heard_ms[key] = now_ms
-        memory.device = reading.device
         if hear_mode(when, memory, reading, at_ms):
             self._changed.add(key)
             # What is planned for earlier plans the rest, so that nothing piles up.
@@ -306,6 +311,10 @@ class Engine:
             due_ms = memory.timeline.due_ms(_for_ms(when))
         if due_ms is not None:
             heapq.heappush(self._due, (due_ms, key))
+
+    def _is_swapped(self, key: RuleKey) -> bool:
+        heard = self._memories[key].device
+        return heard != "" and self._devices.get(key[0], heard) != heard
 
     def _open(self, key: RuleKey) -> OpenBreach | None:
         rule, memory = self._rules[key], self._memories[key]

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import bindparam, exists, select
 from sqlalchemy.orm import Session
 
-from server.db.models import Alarm, Attachment, Device, Occurrence, Position, Task
+from server.db.models import Alarm, Attachment, CommissioningTest, Device, Occurrence, Position, Task
 from server.db.models.alarms import OPEN_ALARM
 from server.db.upsert import upsert
 
@@ -32,6 +32,27 @@ _KNOWN = select(
     )
     .correlate(Position)
     .label("reached"),
+    exists()
+    .where(
+        CommissioningTest.position_id == Position.id,
+        CommissioningTest.device_id == bindparam("device_id"),
+        CommissioningTest.ended_at.is_(None),
+    )
+    .correlate(Position)
+    .label("tested"),
+    exists()
+    .where(
+        Attachment.position_id == Position.id,
+        Attachment.device_id == bindparam("device_id"),
+        Attachment.until.is_not(None),
+    )
+    .correlate(Position)
+    .label("was_here"),
+    select(Attachment.device_id)
+    .where(Attachment.position_id == Position.id, Attachment.until.is_(None))
+    .correlate(Position)
+    .scalar_subquery()
+    .label("holder"),
 ).where(Position.id == bindparam("position_id"))
 """Built once: building a statement costs more than SQLite needs to answer it."""
 
@@ -57,20 +78,32 @@ class Place:
 @dataclass(frozen=True, slots=True)
 class Known:
     """What the record knows of a message: its position, if there is such a one; whether the message is in
-    the record already; whether the position is or was read through its gateway."""
+    the record already; whether the position is or was read through its gateway; whether a commissioning test
+    of its device runs there; whether its device was replaced by another there."""
 
     position: Place | None
     recorded: bool
     reached: bool
+    tested: bool = False
+    replaced: bool = False
 
 
-def known(session: Session, *, gateway_id: str, epoch: str, seq: int, position_id: str) -> Known:
+def known(
+    session: Session, *, gateway_id: str, epoch: str, seq: int, position_id: str, device_id: str
+) -> Known:
     """All that has to be looked up before a message is recorded, in one statement."""
-    asked = {"gateway_id": gateway_id, "epoch": epoch, "seq": seq, "position_id": position_id}
+    asked = {
+        "gateway_id": gateway_id,
+        "epoch": epoch,
+        "seq": seq,
+        "position_id": position_id,
+        "device_id": device_id,
+    }
     row = session.connection().execute(_KNOWN, asked).one_or_none()
     if row is not None:
         place = Place(row.id, row.area_id, row.resident_id, row.well_id)
-        return Known(place, row.recorded, row.reached)
+        replaced = row.was_here and row.holder is not None and row.holder != device_id
+        return Known(place, row.recorded, row.reached, row.tested, replaced)
     return Known(None, is_recorded(session, gateway_id=gateway_id, epoch=epoch, seq=seq), reached=False)
 
 

@@ -15,8 +15,9 @@ from gateway.rules.model import TaskKind
 from gateway.wire import AlarmMessage
 from server.alarms import repository
 from server.clock import from_ms
+from server.commissioning import witness
 from server.db.append import append
-from server.db.models import Alarm, Occurrence
+from server.db.models import Alarm, Occurrence, Position
 from server.errors import InvalidError
 from server.tasks import intake
 
@@ -35,6 +36,8 @@ class Recorded(StrEnum):
     OPENED = "opened"
     JOINED = "joined"
     CLEARED = "cleared"
+    TEST = "test"  # held for a commissioning test: an alarm unless somebody signs for it
+    REPLACED = "replaced"  # from hardware that is not there any more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +69,7 @@ def record(session: Session, *, gateway_id: str, message: AlarmMessage, now: dat
         epoch=message.epoch,
         seq=message.seq,
         position_id=message.position,
+        device_id=message.device,
     )
     if known.recorded:
         return Recorded.DUPLICATE
@@ -89,6 +93,12 @@ def record(session: Session, *, gateway_id: str, message: AlarmMessage, now: dat
     }
     if message.event == "cleared":
         return _record_end(session, message, occurrence, now=now)
+    if known.replaced and message.point is not None:
+        # Without a point it is silence: that is the position's, whoever spoke there last.
+        append(session, Occurrence, {**occurrence, "removed": True})
+        return Recorded.REPLACED
+    if known.tested and _is_test(session, message, occurrence, now=now):
+        return Recorded.TEST
     subject_kind, subject_id = _subject(position, message.task_kind)
     breach = Breach(
         source_kind="position",
@@ -110,6 +120,64 @@ def record(session: Session, *, gateway_id: str, message: AlarmMessage, now: dat
 def raise_alarm(session: Session, breach: Breach, occurrence: dict[str, Any], *, now: datetime) -> Recorded:
     """Opens or joins the task and the alarm of `breach` and keeps `occurrence` (values of its row) under
     them."""
+    alarm_id, opened = _raise(session, breach, value=occurrence["value"], late=occurrence["late"], now=now)
+    append(session, Occurrence, {**occurrence, "alarm_id": alarm_id})
+    if occurrence["value"]["ends"] and repository.end_of(session, breach.breach) is not None:
+        _clear(session, session.get_one(Alarm, alarm_id), by="gateway", now=now)
+    return Recorded.OPENED if opened else Recorded.JOINED
+
+
+def raise_held(session: Session, occurrence: Occurrence, *, now: datetime) -> None:
+    """Makes an alarm of an occurrence that was held for a test: nobody has signed for it. Told late, like any
+    that arrives late."""
+    assert occurrence.position_id is not None
+    place = session.get_one(Position, occurrence.position_id)
+    kind = TaskKind(occurrence.value["held"]["task_kind"])
+    where = repository.Place(place.id, place.area_id, place.resident_id, place.well_id)
+    subject_kind, subject_id = _subject(where, kind)
+    breach = Breach(
+        source_kind="position",
+        source_id=place.id,
+        rule=occurrence.rule,
+        severity=occurrence.value["held"]["severity"],
+        task_kind=kind,
+        subject_kind=subject_kind,
+        subject_id=subject_id,
+        area_id=place.area_id,
+        breach=occurrence.breach,
+        device_at=occurrence.device_at,
+        gateway_at=occurrence.gateway_at,
+        clock_trusted=occurrence.clock_trusted,
+    )
+    late = now - occurrence.device_at > LATE
+    occurrence.alarm_id, _ = _raise(session, breach, value=occurrence.value, late=late, now=now)
+    session.flush()
+    if occurrence.value["ends"] and repository.end_of(session, breach.breach) is not None:
+        _clear(session, session.get_one(Alarm, occurrence.alarm_id), by="gateway", now=now)
+
+
+def _is_test(session: Session, message: AlarmMessage, occurrence: dict[str, Any], *, now: datetime) -> bool:
+    """Keeps the occurrence for the test that runs, if it is the test's. With it is kept what an alarm would
+    need: it becomes one unless a person signs that the press was theirs."""
+    test_id = witness.claim(
+        session,
+        message,
+        device_at=occurrence["device_at"],
+        gateway_at=occurrence["gateway_at"],
+        trusted=occurrence["clock_trusted"],
+        now=now,
+    )
+    if test_id is None:
+        return False
+    held = {"severity": message.severity, "task_kind": message.task_kind}
+    value = {**occurrence["value"], "held": held}
+    append(session, Occurrence, {**occurrence, "value": value, "test_id": test_id})
+    return True
+
+
+def _raise(
+    session: Session, breach: Breach, *, value: dict[str, Any], late: bool, now: datetime
+) -> tuple[int, bool]:
     task_id = intake.open_or_join(
         session,
         intake.Need(
@@ -122,18 +190,14 @@ def raise_alarm(session: Session, breach: Breach, occurrence: dict[str, Any], *,
             device_at=breach.device_at,
             gateway_at=breach.gateway_at,
             clock_trusted=breach.clock_trusted,
-            late=occurrence["late"],
+            late=late,
             source_kind=breach.source_kind,
             source_id=breach.source_id,
-            value=occurrence["value"],
+            value={name: value[name] for name in ("point", "value", "ends") if name in value},
         ),
         now=now,
     )
-    alarm_id, opened = repository.open_or_join(session, _alarm_values(breach, task_id, now))
-    append(session, Occurrence, {**occurrence, "alarm_id": alarm_id})
-    if occurrence["value"]["ends"] and repository.end_of(session, breach.breach) is not None:
-        _clear(session, session.get_one(Alarm, alarm_id), by="gateway", now=now)
-    return Recorded.OPENED if opened else Recorded.JOINED
+    return repository.open_or_join(session, _alarm_values(breach, task_id, now))
 
 
 def end_alarm(

@@ -1,6 +1,6 @@
 """Registering devices, attaching them to positions, taking them out of service."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -17,15 +17,22 @@ from server.places.schemas import check_id
 
 
 def register(
-    session: Session, device_id: str, device: DeviceIn, *, catalogue: Catalogue, now: datetime
+    session: Session,
+    device_id: str,
+    device: DeviceIn,
+    *,
+    catalogue: Catalogue,
+    now: datetime,
+    tell: bool = True,
 ) -> Device:
     """Creates or corrects a device and attaches it to its position; its gateway gets it at once. Its profile
     becomes the variant for the firmware version that is stated; with an unknown version it stays as given.
+    Without `tell` the caller has to refresh the gateways' desired states: once after many devices.
 
     Raises InvalidError with every mistake in `details["errors"]` ({"where", "message"}), or ConflictError
     where another device is at that position.
     """
-    checked = _check(session, device_id, device, catalogue)
+    checked = check(session, device_id, device, catalogue)
     row = session.get(Device, device_id)
     gateways = {device.gateway_id} | ({row.gateway_id} if row else set())
     values: dict[str, Any] = {
@@ -46,9 +53,20 @@ def register(
             setattr(row, name, value)
     session.flush()
     _attach(session, device_id=device_id, position_id=device.position_id, now=now)
-    for gateway_id in sorted(gateways):
+    for gateway_id in sorted(gateways) if tell else ():
         desired.refresh(session, gateway_id, catalogue)
     return row
+
+
+def take_out(session: Session, position_id: str, *, catalogue: Catalogue, now: datetime) -> Device:
+    """Takes the device at the position out of service, to make room for its successor; what it was there for
+    stays with the position. Raises NotFoundError, ConflictError where nothing is there."""
+    if session.get(Position, position_id, with_for_update=True) is None:
+        raise NotFoundError(f"there is no position {position_id!r}")
+    attachment = repository.attachment_at(session, position_id=position_id)
+    if attachment is None:
+        raise ConflictError(f"nothing is installed at position {position_id!r}", where="position_id")
+    return retire(session, attachment.device_id, catalogue=catalogue, now=now)
 
 
 def told_firmware(
@@ -118,7 +136,16 @@ def _attach(session: Session, *, device_id: str, position_id: str, now: datetime
     session.flush()
 
 
-def _check(session: Session, device_id: str, device: DeviceIn, catalogue: Catalogue) -> Profile:
+def check(
+    session: Session,
+    device_id: str,
+    device: DeviceIn,
+    catalogue: Catalogue,
+    *,
+    coming: Collection[str] = (),
+) -> Profile:
+    """The profile that the device would be read with. `coming` are positions that are not there yet but will
+    be. Raises InvalidError with every mistake, as `register` does."""
     errors: list[dict[str, str]] = []
     try:
         check_id(device_id)
@@ -128,7 +155,7 @@ def _check(session: Session, device_id: str, device: DeviceIn, catalogue: Catalo
         ("gateway_id", Gateway, device.gateway_id),
         ("position_id", Position, device.position_id),
     ):
-        if session.get(model, key) is None:
+        if session.get(model, key) is None and not (model is Position and key in coming):
             errors.append({"where": where, "message": f"there is no {where.removesuffix('_id')} {key!r}"})
     given = catalogue.get(device.profile)
     profile = catalogue.variant(given.id, device.firmware).profile if given is not None else None

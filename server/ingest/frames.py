@@ -22,6 +22,7 @@ from server.errors import InvalidError, StoreUnavailableError
 from server.gateways import service as gateways
 from server.ingest import quarantine
 from server.ingest.firmware import FirmwareReports
+from server.ingest.witnessing import Witnesses
 from server.timeseries.store import Point, split
 
 log = structlog.get_logger(__name__)
@@ -30,6 +31,9 @@ QUEUE: Final = 500
 BATCH: Final = 100
 RETRY_S: Final = 1.0
 RELOAD_S: Final = 1.0
+REFRESH_S: Final = 60.0
+"""How long hardware that was taken away may still pass for being there: until its gateway has been told, a
+second usually."""
 HEARD_STEP_S: Final = 5.0
 """At most this often it is written that a gateway was heard: ten frames a second cost one write."""
 OLDEST_MS: Final = 1_577_836_800_000
@@ -52,8 +56,12 @@ class Arrived:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
+    """A position: the gateways that it is or was read through, and its devices with the moment (UTC
+    milliseconds) when each was taken away; None while it is there."""
+
     area: str
     gateways: frozenset[str]
+    devices: dict[str, int | None]
 
 
 class FrameWriter:
@@ -64,6 +72,7 @@ class FrameWriter:
         self._acknowledge = acknowledge
         self._queue: asyncio.Queue[Arrived] = asyncio.Queue(QUEUE)
         self._firmware = FirmwareReports(context)
+        self._witnesses = Witnesses(context)
         self._places: dict[str, _Place] = {}
         self._loaded_at = -RELOAD_S
         self._heard_at: dict[str, float] = {}
@@ -98,6 +107,9 @@ class FrameWriter:
 
     async def _write(self, batch: list[Arrived]) -> None:
         points: list[Point] = []
+        shown: list[tuple[DataReading, int]] = []
+        if self._witnesses.due():
+            await asyncio.to_thread(self._witnesses.load)
         acks: dict[tuple[str, str], list[int]] = {}
         for arrived in batch:
             try:
@@ -105,7 +117,7 @@ class FrameWriter:
             except WireError as error:
                 await self._refuse(arrived, "unreadable", str(error))
                 continue
-            points += await self._points(arrived, frame)
+            points += await self._points(arrived, frame, shown)
             acks.setdefault((arrived.gateway, frame.epoch), []).append(frame.seq)
         try:
             await self._context.store.write(points)
@@ -117,13 +129,17 @@ class FrameWriter:
         await self._note_heard({gateway for gateway, _ in acks})
         if self._firmware.waiting:
             await asyncio.to_thread(self._firmware.keep)
+        if shown:
+            await asyncio.to_thread(self._witnesses.keep, shown)
         for (gateway, epoch), seqs in acks.items():
             await self._acknowledge(gateway, AckMessage(lane="data", epoch=epoch, seqs=seqs))
 
-    async def _points(self, arrived: Arrived, frame: DataFrame) -> list[Point]:
+    async def _points(
+        self, arrived: Arrived, frame: DataFrame, shown: list[tuple[DataReading, int]]
+    ) -> list[Point]:
         points, wrong = [], []
         for reading in frame.readings:
-            place = await self._place(reading.p)
+            place = await self._place(reading.p, reading.d)
             if place is None or arrived.gateway not in place.gateways:
                 wrong.append(f"position {reading.p!r} is not read through this gateway")
                 continue
@@ -131,9 +147,16 @@ class FrameWriter:
             if time_ms is None:
                 wrong.append(f"position {reading.p!r}: impossible time {reading.t}")
                 continue
+            away_ms = place.devices.get(reading.d)
+            if away_ms is not None and time_ms > away_ms:
+                # Kept apart: with the values of hardware that is gone, its position would look fresh.
+                wrong.append(f"position {reading.p!r}: device {reading.d!r} is not there any more")
+                continue
             if time_ms != reading.t:
                 wrong.append(f"position {reading.p!r}: time {reading.t} replaced by its receipt")
             self._firmware.hear(arrived.gateway, reading)
+            if self._witnesses.wants(reading):
+                shown.append((reading, time_ms))
             points.append(
                 Point(
                     family=reading.f,
@@ -149,25 +172,35 @@ class FrameWriter:
             await self._refuse(arrived, "readings_refused", "; ".join(sorted(set(wrong))))
         return points
 
-    async def _place(self, position: str) -> _Place | None:
+    async def _place(self, position: str, device: str) -> _Place | None:
+        """The position, read anew where it or its device is not known: it may just have been swapped."""
         loop = asyncio.get_running_loop()
-        if position not in self._places and loop.time() - self._loaded_at >= RELOAD_S:
+        place = self._places.get(position)
+        known = place is not None and place.devices.get(device, 0) is None
+        if loop.time() - self._loaded_at >= (REFRESH_S if known else RELOAD_S):
             self._loaded_at = loop.time()
             self._places = await asyncio.to_thread(self._load_places)
         return self._places.get(position)
 
     def _load_places(self) -> dict[str, _Place]:
         query = (
-            select(Position.id, Position.area_id, Device.gateway_id)
+            select(Position.id, Position.area_id, Device.gateway_id, Device.id, Attachment.until)
             .join(Attachment, Attachment.position_id == Position.id)
             .join(Device, Device.id == Attachment.device_id)
-            .distinct()
+            .order_by(Attachment.since, Attachment.id)
         )
         found: dict[str, _Place] = {}
         with self._context.database.read() as session:
-            for position, area, gateway in session.execute(query):
+            for position, area, gateway, device, until in session.execute(query):
                 before = found.get(position)
-                found[position] = _Place(area, (before.gateways if before else frozenset()) | {gateway})
+                found[position] = _Place(
+                    area,
+                    (before.gateways if before else frozenset()) | {gateway},
+                    {
+                        **(before.devices if before else {}),
+                        device: None if until is None else to_ms(until),
+                    },
+                )
         return found
 
     async def _note_heard(self, gateway_ids: set[str]) -> None:

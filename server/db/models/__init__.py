@@ -2,6 +2,7 @@
 
 from server.db.models.alarms import Alarm, Occurrence
 from server.db.models.commands import Command
+from server.db.models.commissioning import CommissioningTest
 from server.db.models.devices import Attachment, Device
 from server.db.models.found import FoundDevice, StoredProfile
 from server.db.models.enrolment import GatewayCode, GatewayCredential
@@ -18,6 +19,7 @@ __all__ = [
     "Attachment",
     "AuditEntry",
     "Command",
+    "CommissioningTest",
     "Device",
     "FoundDevice",
     "Gateway",

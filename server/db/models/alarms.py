@@ -46,7 +46,8 @@ class Alarm(Base):
 
 class Occurrence(Base):
     """One press, one fall report, or the end of a breach; never merged away. (`gateway_id`, `epoch`, `seq`)
-    makes a message that arrives twice one row. The first three of the four clocks are here."""
+    makes a message that arrives twice one row. The first three of the four clocks are here. One that is held
+    as a test's, or comes from replaced hardware, has no alarm."""
 
     __tablename__ = "occurrences"
     __table_args__ = (
@@ -70,3 +71,5 @@ class Occurrence(Base):
     server_at: Mapped[datetime]
     clock_trusted: Mapped[bool] = mapped_column(default=True)
     late: Mapped[bool] = mapped_column(default=False)
+    test_id: Mapped[int | None] = mapped_column(index=True)  # held as this commissioning test's
+    removed: Mapped[bool] = mapped_column(default=False)  # from hardware that had been replaced by then
