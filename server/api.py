@@ -11,6 +11,7 @@ from sqlalchemy import text
 from server.alarms.routes import router as alarms
 from server.audit.routes import router as audit
 from server.commands.routes import router as commands
+from server.commissioning.routes import router as commissioning
 from server.db.migrate import is_current
 from server.dependencies import GetContext
 from server.devices.routes import router as devices
@@ -18,6 +19,7 @@ from server.enrolment.routes import gateways as enrolling
 from server.enrolment.routes import people as enrolment
 from server.errors import ServerError, StoreUnavailableError
 from server.found.routes import router as found
+from server.importing.routes import router as importing
 from server.places.routes import router as places
 from server.readings.routes import router as readings
 from server.tasks.routes import router as tasks
@@ -31,6 +33,8 @@ def mount(app: FastAPI) -> None:
     """Adds the API to the application."""
     v1 = APIRouter(prefix=PREFIX, dependencies=[Depends(same_origin)])
     for router in (tasks, alarms, devices, commands, found, places, enrolment, readings, users, audit):
+        v1.include_router(router)
+    for router in (commissioning, importing):
         v1.include_router(router)
     app.include_router(v1)
     app.include_router(enrolling, prefix=PREFIX)

@@ -20,6 +20,7 @@ from firmware_profiles import Catalogue, load_catalogue
 from server import api, web
 from server.alarms.texts import RuleTexts
 from server.clock import now
+from server.commissioning import service as commissioning
 from server.context import Context
 from server.db.database import Database
 from server.db.migrate import upgrade
@@ -37,6 +38,7 @@ from server.timeseries.opening import open_store
 
 log = structlog.get_logger(__name__)
 SWEEP_S: Final = 5.0
+TESTS_S: Final = 2.0
 STOP_S: Final = 3
 AGAIN_S: Final = 0.2
 
@@ -100,6 +102,7 @@ class Server:
                     group.create_task(self.link.run(), name="link"),
                     group.create_task(self._watch_gateways(), name="gateway-watch"),
                     group.create_task(self._follow_profiles(), name="profiles"),
+                    group.create_task(self._watch_tests(), name="commissioning"),
                 ]
                 if not self.context.database.is_sqlite:
                     relay = Relay(self.context.database)
@@ -203,6 +206,24 @@ class Server:
                 await asyncio.to_thread(sweep)
             except (StoreUnavailableError, SQLAlchemyError) as error:
                 log.warning("gateway_watch_failed", detail=str(error)[:300])
+
+
+    async def _watch_tests(self) -> None:
+        """End tests whose time is over: what they hold back becomes an alarm."""
+
+        def sweep() -> None:
+            with self.context.database.read() as session:
+                waiting = commissioning.needs_sweep(session, now=now())
+            if waiting:
+                with self.context.database.write() as session:
+                    commissioning.sweep(session, now=now())
+
+        while True:
+            try:
+                await asyncio.to_thread(sweep)
+            except (StoreUnavailableError, SQLAlchemyError) as error:
+                log.warning("tests_not_watched", detail=str(error)[:300])
+            await asyncio.sleep(TESTS_S)
 
 
 async def _ended(tasks: list[asyncio.Task[None]]) -> None:

@@ -22,6 +22,7 @@ ENTRIES: Final = (
     Entry("tasks:list", "nav.tasks", "tasks", Right.VIEW_TASKS),
     Entry("map:page", "nav.map", "map", Right.VIEW_TASKS),
     Entry("devices:list", "nav.devices", "devices", Right.VIEW_DEVICES),
+    Entry("install:list", "nav.install", "scan", Right.REGISTER),
     Entry("gateways:list", "nav.gateways", "gateways", Right.VIEW_DEVICES),
     Entry("quarantine:list", "nav.quarantine", "quarantine", Right.REGISTER),
 )

@@ -16,6 +16,7 @@ from server.web.csrf import same_origin
 from server.web.devices.routes import router as devices
 from server.web.enrolment.routes import router as enrolment
 from server.web.gateways.routes import router as gateways
+from server.web.installing.routes import router as installing
 from server.web.live.cards import Cards
 from server.web.live.routes import router as live
 from server.web.login.routes import router as login
@@ -33,11 +34,12 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     live,
     street,
     devices,
+    installing,
     profiles,
     gateways,
+    enrolment,
     commands,
     quarantine,
-    enrolment,
 )
 
 

@@ -107,6 +107,11 @@ class Site:
         with self.context.database.read() as session:
             return session.get_one(Task, task_id)
 
+    def tasks(self) -> int:
+        """How many tasks there are."""
+        with self.context.database.read() as session:
+            return session.query(Task).count()
+
     def _record(
         self,
         position: str,
@@ -130,6 +135,8 @@ class Site:
             rule=rule,
             severity=severity,
             task_kind=kind,
+            point="action" if rule == "sos" else None,
+            value="emergency" if rule == "sos" else None,
             device_ms=to_ms(moment - late) - 300,
             gateway_ms=to_ms(moment - late) - 40,
             clock_trusted=trusted,

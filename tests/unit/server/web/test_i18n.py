@@ -7,13 +7,16 @@ import pytest
 
 from gateway.rules.model import Severity, TaskKind
 from server.commands.states import CommandState
+from server.commissioning.states import Protection
 from server.devices.freshness import Freshness
 from server.enrolment.views import EnrolmentState
+from server.importing.tables import KINDS
 from server.tasks.states import Outcome, TaskAction, TaskState
 from server.users.roles import Role
 from server.web.devices.form import ADDRESS_FIELDS
 from server.web.devices.found import VALUE_FIELDS
 from server.web.i18n import TABLES, knows, say
+from server.web.installing.routes import REASONS
 from server.web.navigation import ENTRIES
 from server.web.rendering import FOLDER
 from server.web.tasks.refusals import outcomes
@@ -36,6 +39,11 @@ CHOSEN = {
     "found.value_": VALUE_FIELDS,
     "commands.state.": [*CommandState],
     "enrolment.state.": [*EnrolmentState],
+    "install.state.": [*Protection],
+    "install.state_help.": [*Protection],
+    "install.test.": ["waiting", "seen", "signed_off", "cancelled", "raised", "expired"],
+    "install.reason.": REASONS,
+    "import.kind.": KINDS,
     "output.": ["siren", "buzzer", "voice"],
     "profiles.kind.": ["measure", "state", "event"],
     "devices.verified.": ["device", "vendor-decoder", "manual", "computed"],

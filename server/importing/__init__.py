@@ -1,0 +1,1 @@
+"""Residents, wells, positions and devices from tables: checked whole, written whole or not at all."""

@@ -1,0 +1,279 @@
+"""Checking tables against the record and one another, and writing them in one transaction.
+
+Checking only reads, however long it takes: on SQLite a long writer would keep alarms waiting. Writing begins
+when everything is right, and ends with all of it or nothing.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, Final
+
+from pydantic import BaseModel, ValidationError
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from firmware_profiles import Catalogue
+from server.audit import service as audit
+from server.context import Context
+from server.db.base import Base
+from server.db.models import Area, Attachment, Device, Gateway, Position, Resident, Well
+from server.devices import service as registry
+from server.devices.schemas import DeviceIn
+from server.errors import InvalidError, ServerError
+from server.gateways import desired
+from server.importing import tables
+from server.importing.tables import KINDS, PARAMETER, RowError, Table
+from server.places import service as places
+from server.places.schemas import PositionIn, ResidentIn, WellIn, check_id
+from server.users.roles import Right
+from server.users.viewer import Viewer
+
+_FORMS: Final[Mapping[str, tuple[type[Base], type[BaseModel]]]] = {
+    "residents": (Resident, ResidentIn),
+    "wells": (Well, WellIn),
+    "positions": (Position, PositionIn),
+    "devices": (Device, DeviceIn),
+}
+_REFERENCES: Final = {
+    "area_id": "areas",
+    "resident_id": "residents",
+    "well_id": "wells",
+    "gateway_id": "gateways",
+    "position_id": "positions",
+}
+_FIXES: Final = {
+    "missing": "fill the cell",
+    "string_too_short": "fill the cell",
+    "string_too_long": "shorten it",
+    "int_parsing": "write a whole number",
+    "float_parsing": "write a number",
+    "literal_error": "write one of the words that are allowed",
+}
+_NUMBERS: Final = frozenset({"port", "unit", "baud", "stop_bits"})
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What became of a file: all mistakes, or how many rows are (or could be) written."""
+
+    rows: int
+    errors: tuple[RowError, ...]
+    applied: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    kind: str
+    sheet: str
+    row: int
+    id: str
+    body: Any
+
+
+@dataclass(slots=True)
+class _Known:
+    """Ids that exist, by table; and which device is at which position now."""
+
+    ids: dict[str, set[str]]
+    holders: dict[str, str]
+    coming: dict[str, dict[str, int]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
+
+
+def run(
+    context: Context,
+    viewer: Viewer,
+    *,
+    name: str,
+    data: bytes,
+    kind: str | None,
+    apply: bool,
+    now: datetime,
+) -> Report:
+    """Checks a file, and with `apply` writes it if nothing is wrong. Putting the same file twice changes
+    nothing the second time. Blocks. Raises ForbiddenError."""
+    viewer.require(Right.REGISTER)
+    if kind is not None and kind not in KINDS:
+        raise InvalidError(f"kind is one of {', '.join(KINDS)}", where="kind")
+    found, wrong = tables.read(name, data, kind)
+    rows = sum(len(table.rows) for table in found)
+    with context.database.read() as session:
+        entries = _check(session, found, wrong, context.catalogue)
+    if wrong or not apply:
+        return Report(rows, tuple(sorted(wrong, key=_place)))
+    try:
+        with context.database.write() as session:
+            _write(session, entries, context.catalogue, now)
+            counts = {one: sum(entry.kind == one for entry in entries) for one in KINDS}
+            digest = sha256(data).hexdigest()[:16]
+            audit.write(session, viewer, action="import", subject=("file", digest), now=now, rows=counts)
+    except _RefusedError as error:
+        return Report(rows, (error.row,))
+    return Report(rows, (), applied=True)
+
+
+class _RefusedError(Exception):
+    """Something changed between the check and the writing: nothing was written."""
+
+    def __init__(self, row: RowError) -> None:
+        super().__init__(row.what)
+        self.row = row
+
+
+def _check(
+    session: Session, found: Iterable[Table], wrong: list[RowError], catalogue: Catalogue
+) -> list[_Entry]:
+    known = _known(session)
+    ordered = sorted(found, key=lambda table: KINDS.index(table.kind))
+    for table in ordered:
+        for row in table.rows:
+            _claim(table, row, known, wrong)
+    entries: list[_Entry] = []
+    for table in ordered:
+        for row in table.rows:
+            values = _values(session, table, row.cells)
+            body, problems = _body(table, row, values)
+            problems += _missing(table, row, values, known)
+            if body is not None and table.kind == "devices" and not problems:
+                problems += _device_problems(session, table, row, body, known, catalogue)
+            wrong += problems
+            if body is not None and not problems:
+                entries.append(_Entry(table.kind, table.sheet, row.number, row.cells["id"], body))
+    return entries
+
+
+def _claim(table: Table, row: tables.Row, known: _Known, wrong: list[RowError]) -> None:
+    """Notes that a row brings an id, so that other rows may refer to it."""
+    key = row.cells.get("id", "")
+    try:
+        check_id(key)
+    except ValueError as error:
+        wrong.append(RowError(table.sheet, row.number, "id", f"{key[:70]!r} is no id", str(error)))
+        return
+    first = known.coming[table.kind].setdefault(key, row.number)
+    if first != row.number:
+        wrong.append(
+            RowError(table.sheet, row.number, "id", f"{key!r} stands in row {first} already", "keep one row")
+        )
+
+
+def _values(session: Session, table: Table, cells: Mapping[str, str]) -> dict[str, Any]:
+    """The row as the form wants it. Columns that the file does not have keep what is there."""
+    model, form = _FORMS[table.kind]
+    values: dict[str, Any] = {}
+    before = session.get(model, cells.get("id", ""))
+    if before is not None:
+        names = [name for name in form.model_fields if name not in table.columns and hasattr(before, name)]
+        values = {name: getattr(before, name) for name in names}
+    address: dict[str, Any] = {}
+    parameters: dict[str, Any] = {}
+    for column, cell in cells.items():
+        if column == "id" or cell == "":
+            continue
+        if column.startswith(PARAMETER):
+            parameters[column.removeprefix(PARAMETER)] = cell
+        elif column.startswith("address."):
+            key = column.removeprefix("address.")
+            address[key] = int(cell) if key in _NUMBERS and cell.isdecimal() else cell
+        else:
+            values[column] = cell
+    if table.kind == "devices":
+        if address or before is None:
+            values["address"] = address
+        if parameters or before is None:
+            values["parameters"] = parameters
+    return values
+
+
+def _body(table: Table, row: tables.Row, values: dict[str, Any]) -> tuple[BaseModel | None, list[RowError]]:
+    try:
+        return _FORMS[table.kind][1].model_validate(values), []
+    except ValidationError as error:
+        return None, [
+            RowError(
+                table.sheet,
+                row.number,
+                ".".join(str(part) for part in problem["loc"]).replace("parameters.", PARAMETER),
+                problem["msg"],
+                _FIXES.get(problem["type"], "correct the cell"),
+            )
+            for problem in error.errors()
+        ]
+
+
+def _missing(table: Table, row: tables.Row, values: Mapping[str, Any], known: _Known) -> list[RowError]:
+    """References to what is neither there nor in the file."""
+    problems = []
+    for column, target in _REFERENCES.items():
+        key = values.get(column)
+        if not key or key in known.ids[target] or key in known.coming.get(target, {}):
+            continue
+        fix = f"add it to the {target}, or correct the id"
+        problems.append(RowError(table.sheet, row.number, column, f"there is no {str(key)[:70]!r}", fix))
+    if table.kind == "positions" and values.get("resident_id") and values.get("well_id"):
+        problems.append(
+            RowError(
+                table.sheet, row.number, "well_id", "a resident and a well", "a position has one of them"
+            )
+        )
+    return problems
+
+
+def _device_problems(
+    session: Session,
+    table: Table,
+    row: tables.Row,
+    body: BaseModel,
+    known: _Known,
+    catalogue: Catalogue,
+) -> list[RowError]:
+    assert isinstance(body, DeviceIn)
+    key = row.cells["id"]
+    problems = []
+    try:
+        registry.check(session, key, body, catalogue, coming=known.coming["positions"].keys())
+    except InvalidError as error:
+        for one in error.details.get("errors", []):
+            column = one["where"].replace("parameters.", PARAMETER)
+            problems.append(RowError(table.sheet, row.number, column, one["message"], "correct the cell"))
+    holder = known.holders.setdefault(body.position_id, key)
+    if holder != key:
+        what = f"position {body.position_id!r} holds device {holder!r}"
+        problems.append(
+            RowError(table.sheet, row.number, "position_id", what, "replace it on its page instead")
+        )
+    return problems
+
+
+def _write(session: Session, entries: Iterable[_Entry], catalogue: Catalogue, now: datetime) -> None:
+    gateways: set[str] = set()
+    for entry in entries:
+        try:
+            match entry.kind:
+                case "residents":
+                    places.put_resident(session, entry.id, entry.body)
+                case "wells":
+                    places.put_well(session, entry.id, entry.body)
+                case "positions":
+                    places.put_position(session, entry.id, entry.body, now=now)
+                case _:
+                    before = session.get(Device, entry.id)
+                    gateways |= {entry.body.gateway_id} | ({before.gateway_id} if before else set())
+                    registry.register(session, entry.id, entry.body, catalogue=catalogue, now=now, tell=False)
+        except ServerError as error:
+            row = RowError(entry.sheet, entry.row, "", error.message, "check the file again")
+            raise _RefusedError(row) from error
+    for gateway_id in sorted(gateways):
+        desired.refresh(session, gateway_id, catalogue)
+
+
+def _known(session: Session) -> _Known:
+    models: tuple[type[Any], ...] = (Area, Resident, Well, Position, Gateway)
+    ids = {model.__tablename__: set(session.scalars(select(model.id))) for model in models}
+    holding = select(Attachment.position_id, Attachment.device_id).where(Attachment.until.is_(None))
+    return _Known(ids, dict(session.execute(holding).all()))
+
+
+def _place(error: RowError) -> tuple[str, int, str]:
+    return error.sheet, error.row, error.column

@@ -1,0 +1,1 @@
+"""The installer's pages: made for a telephone in one hand."""
