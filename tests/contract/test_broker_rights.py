@@ -122,7 +122,16 @@ async def test_who_reaches_whom(
 
 @pytest.mark.parametrize("user", ["devices", "edge", "gw-1", "bridge"])
 @pytest.mark.parametrize(
-    "subscription", [SHARED, "$share/ingest/sunwell/v1/+/up/alarm", "$share/x/#", "sunwell/#", "#"]
+    "subscription",
+    [
+        SHARED,
+        "$share/ingest/sunwell/v1/+/up/alarm",
+        "$share/x/#",
+        "sunwell/#",
+        "#",
+        "$CONTROL/#",
+        "$CONTROL/dynamic-security/v1/response",
+    ],
 )
 async def test_only_the_server_may_join_the_group_that_takes_alarms(
     mosquitto: Mosquitto, user: str, subscription: str

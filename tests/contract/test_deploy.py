@@ -54,10 +54,10 @@ def test_every_container_is_confined(compose: dict[str, Any], name: str) -> None
     assert "healthcheck" in service or name in SIMULATED
 
 
-def test_only_the_brokers_tls_port_is_reached_from_outside(compose: dict[str, Any]) -> None:
+def test_only_what_gateways_call_is_reached_from_outside(compose: dict[str, Any]) -> None:
     ports = [port for service in compose["services"].values() for port in service.get("ports", [])]
     reachable = [port for port in ports if not str(port).startswith("127.0.0.1:")]
-    assert reachable == [{"published": 8883, "target": 8883}]
+    assert reachable == [{"published": port, "target": port} for port in (8883, 8443)]
 
 
 def test_what_containers_mount_is_there(compose: dict[str, Any]) -> None:
