@@ -26,6 +26,8 @@ from gateway.machine import monotonic_ms
 from gateway.recorder import TelemetryRecorder
 from gateway.settings import Broker
 
+LOOK_S: Final = 1.0
+"""How often it is looked, between two attempts, whether an alarm waits."""
 KEEPALIVE_S: Final = 15
 """A dead line is noticed after at most one and a half of these, also while nothing is sent."""
 ANSWER_S: Final = 3.0
@@ -138,10 +140,19 @@ class Uplink:
             if self._stop.is_set():
                 break
             self._link.on(event, monotonic_ms(), self._jitter())
-            await _first_of((self._stop, self._moved), self._link.pause_ms / 1000)
+            await self._rest(monotonic_ms())
             if not self._stop.is_set():
                 self._link.on(LinkEvent.WAKE, monotonic_ms())
         self._link.on(LinkEvent.STOP, monotonic_ms())
+
+    async def _rest(self, since_ms: int) -> None:
+        """Wait for the next attempt; it comes sooner when an alarm waits, also one that is just raised."""
+        while not self._stop.is_set() and not self._moved.is_set():
+            pause_ms = self._link.pause(hurried=bool(self._keeper.waiting()))
+            left_ms = since_ms + pause_ms - monotonic_ms()
+            if left_ms <= 0:
+                return
+            await _first_of((self._stop, self._moved), min(left_ms / 1000, LOOK_S))
 
     async def _attempt(self) -> LinkEvent:
         """One connection, from its beginning to its end; how it ended."""

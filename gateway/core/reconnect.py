@@ -12,6 +12,8 @@ from typing import Final
 
 FIRST_PAUSE_MS: Final = 500
 LONGEST_PAUSE_MS: Final = 60_000
+ALARM_PAUSE_MS: Final = 5_000
+"""The longest pause while an alarm waits: it must not lie here for a minute after the line is back."""
 SETTLED_MS: Final = 10_000
 """A connection that lasted this long was a success: the next failure begins with the first pause."""
 LARGEST_DOUBLING: Final = 10
@@ -65,6 +67,7 @@ class Reconnect:
     pause_ms: int = 0
     _failures: int = 0
     _online_ms: int = 0
+    _refused: bool = False
 
     def on(self, event: LinkEvent, now_ms: int, jitter: float = 0.5) -> LinkState:
         """Take the event at `now_ms` (monotonic); `jitter` from 0 to 1. Raises IllegalEventError."""
@@ -76,12 +79,19 @@ class Reconnect:
         elif event is LinkEvent.LOST and now_ms - self._online_ms >= SETTLED_MS:
             self._failures = 0
         if following is LinkState.WAITING:
-            self.pause_ms = self._pause(refused=event is LinkEvent.REFUSED, jitter=jitter)
+            self._refused = event is LinkEvent.REFUSED
+            self.pause_ms = self._pause(jitter=jitter)
             self._failures += 1
         self.state = following
         return following
 
-    def _pause(self, *, refused: bool, jitter: float) -> int:
+    def pause(self, *, hurried: bool) -> int:
+        """How long to wait in WAITING, in ms; `hurried` while an alarm waits. Who is refused can't hurry."""
+        if not hurried or self._refused or self.pause_ms <= ALARM_PAUSE_MS:
+            return self.pause_ms
+        return ALARM_PAUSE_MS // 2 + self.pause_ms * ALARM_PAUSE_MS // (2 * LONGEST_PAUSE_MS)
+
+    def _pause(self, *, jitter: float) -> int:
         doubled = FIRST_PAUSE_MS << min(self._failures, LARGEST_DOUBLING)
-        whole = LONGEST_PAUSE_MS if refused else min(doubled, LONGEST_PAUSE_MS)
+        whole = LONGEST_PAUSE_MS if self._refused else min(doubled, LONGEST_PAUSE_MS)
         return round(whole * (0.5 + 0.5 * jitter))

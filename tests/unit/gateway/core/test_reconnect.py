@@ -3,6 +3,7 @@
 import pytest
 
 from gateway.core.reconnect import (
+    ALARM_PAUSE_MS,
     FIRST_PAUSE_MS,
     LONGEST_PAUSE_MS,
     SETTLED_MS,
@@ -70,3 +71,20 @@ def test_what_the_table_does_not_have_raises_and_changes_nothing(state: LinkStat
     with pytest.raises(IllegalEventError):
         link.on(event, 0)
     assert (link.state, link.pause_ms) == (state, 0)
+
+
+def test_an_alarm_that_waits_shortens_the_pause_but_opens_no_door() -> None:
+    link = Reconnect()
+    link.on(LinkEvent.START, 0)
+    for _ in range(12):
+        link.on(LinkEvent.FAILED, 0, 1.0)
+        link.on(LinkEvent.WAKE, 0)
+    link.on(LinkEvent.FAILED, 0, 1.0)
+    assert link.pause(hurried=False) == LONGEST_PAUSE_MS
+    assert link.pause(hurried=True) == ALARM_PAUSE_MS
+    link.on(LinkEvent.WAKE, 0)
+    link.on(LinkEvent.FAILED, 0, 0.0)
+    assert ALARM_PAUSE_MS / 2 < link.pause(hurried=True) < ALARM_PAUSE_MS
+    link.on(LinkEvent.WAKE, 0)
+    link.on(LinkEvent.REFUSED, 0, 1.0)
+    assert link.pause(hurried=True) == LONGEST_PAUSE_MS
