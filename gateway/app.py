@@ -10,6 +10,7 @@ import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
@@ -20,6 +21,7 @@ from edge.driver import Driver, cut
 from edge.supervisor import SupervisedDriver
 from gateway import wire
 from gateway.applying import Applying
+from gateway.bundle import STATE_FILE
 from gateway.commanding import Commanding
 from gateway.commands import Means
 from gateway.condition import Condition
@@ -53,8 +55,8 @@ class GatewayApp:
 
     `fitted` are its siren, voice and lights instead of those that the settings name, `outputs` further ones
     that help to find it; `restart` ends the program so that it is started again, and `set_log_level` changes
-    how much it logs (None: as usual); `notifier` is systemd's. Raises LaneInUseError on entry if another
-    gateway uses the same data folder.
+    how much it logs (None: as usual); `notifier` is systemd's, `running` a folder in memory for its state.
+    Raises LaneInUseError on entry if another gateway uses the same data folder.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class GatewayApp:
         restart: Callable[[], None] | None = None,
         set_log_level: Callable[[str | None], None] | None = None,
         notifier: Notifier | None = None,
+        running: Path | None = None,
     ) -> None:
         self.settings = settings
         self._identity = identity
@@ -82,6 +85,7 @@ class GatewayApp:
         self._restart = restart
         self._set_log_level = set_log_level
         self._notifier = notifier
+        self._running = running
         self._offset = ClockOffset()
         self._drivers: dict[str, SupervisedDriver] = {}
         self._found: wire.FoundMessage | None = None
@@ -178,6 +182,7 @@ class GatewayApp:
             folding=self._folding,
             clock_offset=lambda: self._offset.ms,
             outputs=self._alarm.names,
+            state_file=None if self._running is None else self._running / STATE_FILE,
         )
         await self._judging.start()
         builders = driver_builders(settings, self._clock, self._on_found, self._commanding.hear)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from importlib.metadata import version
+from pathlib import Path
 from typing import Final
 
 from edge.supervisor import SupervisedDriver
@@ -38,6 +39,7 @@ class Condition:
         folding: Folding,
         clock_offset: Callable[[], float | None],
         outputs: Sequence[str],
+        state_file: Path | None,
     ) -> None:
         self._data = settings.data
         self._session = session
@@ -51,16 +53,26 @@ class Condition:
         self._folding = folding
         self._clock_offset = clock_offset
         self._outputs = outputs
+        self._state_file = state_file
 
     async def tell(self) -> None:
         """Publish the health again and again, and soon after something new is wrong. Runs until cancelled."""
         while True:
+            self._write_down()
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._applying.health_ms / 1000):
                     await self._reports.sooner.wait()
             await asyncio.sleep(HEALTH_PAUSE_S)
             self._reports.sooner.clear()
             self._uplink.tell_state()
+
+    def _write_down(self) -> None:
+        """For people at the machine and the support bundle. It lies in memory, so that no card wears."""
+        if self._state_file is not None:
+            new = self._state_file.with_suffix(".new")
+            with suppress(OSError):
+                new.write_bytes(wire.encode(self.state()))
+                new.replace(self._state_file)
 
     def state(self, online: bool = True) -> wire.StateMessage:
         """What `up/state` says now."""

@@ -7,8 +7,8 @@ away for WATCHDOG_USEC makes systemd end the program and start it again.
 import asyncio
 import os
 import socket
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -54,6 +54,22 @@ class Notifier:
             except OSError:
                 return False
         return True
+
+
+@asynccontextmanager
+async def waiting(notifier: Notifier | None) -> AsyncIterator[None]:
+    """Signs of life of a program that has no parts yet, while the block runs."""
+    if notifier is None:
+        yield
+        return
+
+    async def none_dead() -> Sequence[str]:
+        return ()
+
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(Watchdog(notifier, none_dead, slow="").run(), name="watchdog")
+        yield
+        task.cancel()
 
 
 def from_systemd() -> Notifier | None:

@@ -1,7 +1,15 @@
-"""`sunwell gateway`: one gateway, from its settings (SUNWELL_GATEWAY_… or TOML); `enrol` makes it known."""
+"""`sunwell gateway`: one gateway, from its settings (SUNWELL_GATEWAY_… or TOML).
+
+`enrol` makes it known to its server, `bundle` packs what helps to find a fault.
+"""
 
 import asyncio
+import os
+import shutil
+import subprocess
 import tomllib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -10,20 +18,23 @@ import structlog
 import typer
 from pydantic import ValidationError
 
+from gateway import bundle as support
+from gateway import watchdog
 from gateway.app import GatewayApp
 from gateway.enrolment import enrolling, page
 from gateway.enrolment.enrolling import EnrolError
 from gateway.enrolment.identity import Identity, IdentityStore
 from gateway.enrolment.wire import CodeError, read_code
 from gateway.lanes.files import LaneInUseError
+from gateway.machine import wall_ms
 from gateway.settings import GatewaySettings
-from gateway.watchdog import from_systemd
 from sunwell import logs
 from sunwell.running import until_stopped
 
 log = structlog.get_logger(__name__)
-app = typer.Typer(help="Run a gateway, or make it known to its server")
+app = typer.Typer(help="Run a gateway, make it known to its server, or pack what helps to find a fault")
 
+UNIT = "sunwell-gateway"
 Config = Annotated[Path | None, typer.Option(help="A TOML file of settings; see docs/gateway.md")]
 
 
@@ -67,6 +78,45 @@ def enrol(
     typer.echo(f"enrolled as {known.gateway}; its broker is {known.broker_host}:{known.broker_port}")
 
 
+@app.command()
+def bundle(
+    context: typer.Context,
+    out: Annotated[Path, typer.Argument(help="The zip to be written")] = Path("sunwell-bundle.zip"),
+    config: Config = None,
+    running: Annotated[
+        Path, typer.Option(help="Folder of the running program (systemd's RuntimeDirectory)")
+    ] = Path("/run/sunwell-gateway"),
+    log_file: Annotated[
+        Path | None, typer.Option("--log", help="The log, if it is not in systemd's journal")
+    ] = None,
+) -> None:
+    """Pack what helps to find a fault: versions, settings, health, log; no secret, name or address."""
+    settings = read_settings(config or context.obj)
+    try:
+        lines = _journal() if log_file is None else log_file.read_text(errors="replace").splitlines()
+        content, missing = support.make(settings, running=running, log=lines, now_ms=wall_ms())
+        with out.open("xb") as file:
+            file.write(content)
+    except OSError as error:
+        typer.echo(f"sunwell gateway bundle: {error}", err=True)
+        raise typer.Exit(1) from error
+    for one in missing:
+        typer.echo(f"not in it: {one}", err=True)
+    typer.echo(f"{out}: {len(content)} bytes")
+
+
+def _journal() -> list[str]:
+    program = shutil.which("journalctl")
+    if program is None:
+        return []
+    command = [program, "-u", UNIT, "-o", "cat", "-n", str(support.LINES), "--no-pager", "--quiet"]
+    try:
+        said = subprocess.run(command, capture_output=True, timeout=30, check=False)  # noqa: S603 - fixed words
+    except subprocess.TimeoutExpired:
+        return []
+    return said.stdout.decode(errors="replace").splitlines()
+
+
 def _run(settings: GatewaySettings, identity: Identity | None, *, usual: str) -> None:
     log.info("gateway starts", gateway=settings.name, data=str(settings.data))
     try:
@@ -77,7 +127,8 @@ def _run(settings: GatewaySettings, identity: Identity | None, *, usual: str) ->
                 identity=identity,
                 restart=ended.set,
                 set_log_level=lambda level: logs.set_level(level or usual),
-                notifier=from_systemd(),
+                notifier=watchdog.from_systemd(),
+                running=Path(folder) if (folder := os.environ.get("RUNTIME_DIRECTORY")) else None,
             ),
             ended,
         )
@@ -108,5 +159,13 @@ def _wait_for_identity(settings: GatewaySettings) -> Identity | None:
     """The identity, once a person has brought a code; None if the program was told to stop before."""
     enrolled = asyncio.Event()
     store = IdentityStore(settings.identity)
-    until_stopped(lambda: page.waiting(settings.page, store, enrolled), enrolled)
+    until_stopped(lambda: _waiting(settings, store, enrolled), enrolled)
     return _identity(settings)
+
+
+@asynccontextmanager
+async def _waiting(
+    settings: GatewaySettings, store: IdentityStore, enrolled: asyncio.Event
+) -> AsyncIterator[None]:
+    async with page.waiting(settings.page, store, enrolled), watchdog.waiting(watchdog.from_systemd()):
+        yield

@@ -189,8 +189,9 @@ async def test_a_card_that_stalls_does_not_keep_the_siren_silent() -> None:
             thread,
             keeper,  # type: ignore[arg-type]  # a stand-in
             None,  # type: ignore[arg-type]  # telemetry has no part in it
-            clock=lambda: 0,
+            clock=lambda: 1_800_000_000_000,
             reports=Reports(lambda: 0),
+            adopt_clock=lambda: 0,
             sound=sound,
         )
         async with asyncio.TaskGroup() as group:
@@ -208,8 +209,9 @@ async def test_a_driver_that_is_stopped_meanwhile_silences_nothing() -> None:
         None,  # type: ignore[arg-type]  # nothing is read
         SlowKeeper(),  # type: ignore[arg-type]  # a stand-in
         None,  # type: ignore[arg-type]  # telemetry has no part in it
-        clock=lambda: 0,
+        clock=lambda: 1_800_000_000_000,
         reports=Reports(lambda: 0),
+        adopt_clock=lambda: 0,
         sound=lambda outcomes: heard.extend(one.breach for one in outcomes),
     )
     async with asyncio.TaskGroup() as group:
