@@ -10,11 +10,14 @@ from sqlalchemy import text
 
 from server.alarms.routes import router as alarms
 from server.audit.routes import router as audit
+from server.clock import now
 from server.commands.routes import router as commands
 from server.commissioning.routes import router as commissioning
+from server.context import Context
 from server.db.migrate import is_current
 from server.dependencies import GetContext
 from server.devices.routes import router as devices
+from server.dispatch import auditor
 from server.enrolment.routes import gateways as enrolling
 from server.enrolment.routes import people as enrolment
 from server.errors import ServerError, StoreUnavailableError
@@ -58,7 +61,7 @@ def _alive() -> dict[str, str]:
 
 
 async def _ready(request: Request, context: GetContext) -> JSONResponse:
-    """Whether database, schema, time series and broker are all there."""
+    """Whether database, schema, time series and broker are all there, and dispatch is watched."""
     found = {"broker": request.app.state.link_connected.is_set()}
     try:
         await context.store.check()
@@ -66,6 +69,7 @@ async def _ready(request: Request, context: GetContext) -> JSONResponse:
     except StoreUnavailableError:
         found["timeseries"] = False
     found["database"] = await _database_answers(context)
+    found["auditor"] = found["database"] and await asyncio.to_thread(_auditor_lives, context)
     return JSONResponse(found, status_code=200 if all(found.values()) else 503)
 
 
@@ -79,6 +83,14 @@ async def _database_answers(context: GetContext) -> bool:
             return False
 
     return await asyncio.to_thread(look)
+
+
+def _auditor_lives(context: Context) -> bool:
+    try:
+        with context.database.read() as session:
+            return auditor.is_alive(session, now=now())
+    except StoreUnavailableError:
+        return False
 
 
 def _metrics() -> Response:

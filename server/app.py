@@ -24,10 +24,11 @@ from server.commissioning import service as commissioning
 from server.context import Context
 from server.db.database import Database
 from server.db.migrate import upgrade
-from server.errors import StoreUnavailableError
+from server.dispatch.loops import Dispatch
 from server.enrolment import listener
 from server.enrolment.broker import BrokerRights
 from server.enrolment.desk import Desk
+from server.errors import StoreUnavailableError
 from server.found.catalogue import take_up
 from server.gateways import service as gateways
 from server.ingest.link import Link
@@ -50,9 +51,9 @@ def create_app(context: Context, *, extend: Callable[[FastAPI], None] | None = N
     )
     app.state.context = context
     app.state.link_connected = asyncio.Event()
+    app.state.desk = Desk(context)
     api.mount(app)
     web.mount(app)
-    app.state.desk = Desk(context)
     if extend is not None:
         extend(app)
     return app
@@ -80,9 +81,9 @@ class Server:
         self._demo = demo
         self._extend = extend
         self._socket: socket.socket | None = None
+        self._enrol_socket: socket.socket | None = None
         self.context: Context
         self.app: FastAPI
-        self._enrol_socket: socket.socket | None = None
         self.link: Link
 
     @property
@@ -101,6 +102,7 @@ class Server:
                 loops = [
                     group.create_task(self.link.run(), name="link"),
                     group.create_task(self._watch_gateways(), name="gateway-watch"),
+                    group.create_task(Dispatch(self.context).run(), name="dispatch"),
                     group.create_task(self._follow_profiles(), name="profiles"),
                     group.create_task(self._watch_tests(), name="commissioning"),
                 ]
@@ -108,15 +110,15 @@ class Server:
                     relay = Relay(self.context.database)
                     self.context.database.listeners.append(relay.tell)
                     loops.append(group.create_task(relay.run(self.context.bus.publish), name="relay"))
-                web_server = self._web_server()
-                serving = group.create_task(
-                    web_server.serve(sockets=[self._socket] if self._socket else None), name="web"
                 desk: Desk = self.app.state.desk
                 if desk.rights is not None:
                     loops.append(group.create_task(desk.rights.run(), name="broker-rights"))
                 if self._enrol_socket is not None:
                     enrolling = listener.serving(desk, self._settings, self._enrol_socket)
                     loops.append(group.create_task(enrolling, name="enrolment"))
+                web_server = self._web_server()
+                serving = group.create_task(
+                    web_server.serve(sockets=[self._socket] if self._socket else None), name="web"
                 )
                 try:
                     yield self
@@ -158,9 +160,6 @@ class Server:
         self.app.state.link_connected = self.link.connected
         self._socket = socket.create_server((settings.http_host, settings.http_port), backlog=256)
         stack.callback(self._socket.close)
-
-    def _web_server(self) -> uvicorn.Server:
-        config = uvicorn.Config(
         if settings.enrols:
             await self._open_enrolment(stack)
 
@@ -171,6 +170,9 @@ class Server:
         if self._settings.enrol_port is not None:
             self._enrol_socket = listener.open_socket(self._settings)
             stack.callback(self._enrol_socket.close)
+
+    def _web_server(self) -> uvicorn.Server:
+        config = uvicorn.Config(
             self.app,
             log_config=None,
             access_log=False,

@@ -71,6 +71,19 @@ class ServerSettings(BaseSettings):
     retest_days: dict[str, int] = Field(
         default_factory=dict, description='Days until the next test, by family: {"button": 60}'
     )
+    channels_file: Path | None = Field(
+        default=None,
+        description="People's addresses for messages (see docs/dispatch.md), mode 600; empty: the pages alone",
+    )
+    public_url: str = Field(
+        default="",
+        pattern=r"^$|^https?://[^\s/]+",
+        description="Address at which people reach the pages, for the links in messages; empty: no links",
+    )
+    link_key_file: Path | None = Field(
+        default=None,
+        description="Key that signs these links, the same at all servers; empty: made in the data folder",
+    )
     profiles: Path | None = Field(default=None, description="Folder of further profiles of your own")
 
     @property

@@ -18,6 +18,10 @@ class RuleText:
 
 
 GATEWAY_OFFLINE: Final = "gateway_offline"
+GATEWAY_STORAGE: Final = "gateway_storage"
+GATEWAY_DRIVER: Final = "gateway_driver"
+GATEWAY_TWIN: Final = "gateway_twin"
+DISPATCH_OVERDUE: Final = "dispatch_overdue"
 
 _SERVER_RULES: Final[dict[str, RuleText]] = {
     GATEWAY_OFFLINE: RuleText(
@@ -26,6 +30,38 @@ _SERVER_RULES: Final[dict[str, RuleText]] = {
             "zh": "先电话确认现场是否停电断网；无法恢复则上门检查网关。期间请关注由它守护的老人。",
             "en": "Ask whether power or network is out; if it stays down, go and check the gateway. "
             "Meanwhile look after the residents it protects.",
+        },
+    ),
+    GATEWAY_STORAGE: RuleText(
+        name={"zh": "网关存储故障", "en": "Gateway storage fault"},
+        advise={
+            "zh": "网关的存储卡已满或损坏，报警仍在发送。请清理空间或更换存储卡；网关页面有详细原因。",
+            "en": "The gateway's card is full or damaged; alarms still come through. Make room or replace the "
+            "card; the gateway's page has the details.",
+        },
+    ),
+    GATEWAY_DRIVER: RuleText(
+        name={"zh": "网关收不到设备", "en": "Gateway cannot hear its devices"},
+        advise={
+            "zh": "网关与设备之间的连接中断（本地消息服务或总线转换器）。请检查其电源和接线，并关注下列老人。",
+            "en": "The way from the gateway to its devices is down (local broker or bus converter). Check its "
+            "power and cables, and look after the residents below.",
+        },
+    ),
+    GATEWAY_TWIN: RuleText(
+        name={"zh": "两台网关使用同一身份", "en": "Two gateways with one identity"},
+        advise={
+            "zh": "两台网关以同一名称登录并互相挤下线，可能复制了存储卡。请停用其中一台，重新登记。",
+            "en": "Two gateways log in under one name and throw each other out; a card may have been copied. "
+            "Switch one off and enrol it anew.",
+        },
+    ),
+    DISPATCH_OVERDUE: RuleText(
+        name={"zh": "派单延误", "en": "Dispatch is late"},
+        advise={
+            "zh": "有人没有按时被通知。请马上查看未接的任务并打电话，再检查服务器和数据库。",
+            "en": "Somebody was not told in time. Look at the unanswered tasks and telephone at once; "
+            "then look at the server and its database.",
         },
     ),
 }

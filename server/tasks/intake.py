@@ -13,6 +13,8 @@ from server.db.database import Change, announce
 from server.db.models import Task, TaskEvent
 from server.db.models.tasks import OPEN_TASK
 from server.db.upsert import upsert
+from server.dispatch import planning
+from server.dispatch.core import Happened
 from server.tasks.states import TaskAction, TaskState, move
 
 
@@ -92,6 +94,12 @@ def open_or_join(session: Session, need: Need, *, now: datetime) -> int:
             },
         },
     )
+    planning.happened(
+        session,
+        session.get_one(Task, task.id, populate_existing=True),
+        _what(opened=opened, reopened=state is not before, worse="severity" in change),
+        now=now,
+    )
     announce(session, Change("task", str(task.id), "opened" if opened else "recurred"))
     number: int = task.id
     return number
@@ -114,6 +122,14 @@ def note_cleared(session: Session, *, task_id: int, rule: str, source_id: str, n
     )
     task.version += 1
     announce(session, Change("task", str(task_id), "cleared"))
+
+
+def _what(*, opened: bool, reopened: bool, worse: bool) -> Happened:
+    if opened:
+        return Happened.OPENED
+    if reopened:
+        return Happened.REOPENED
+    return Happened.WORSE if worse else Happened.RECURRED
 
 
 def _rank(severity: str) -> int:

@@ -11,7 +11,7 @@ from server.dependencies import GetContext, GetViewer
 from server.tasks import repository, service
 from server.tasks.schemas import ActIn
 from server.tasks.states import TaskAction
-from server.tasks.views import TaskView, TimelineEntry, page, views
+from server.tasks.views import Sent, TaskView, TimelineEntry, page, views
 from server.users.roles import Right
 
 router = APIRouter(prefix="/tasks", tags=["tasks"])
@@ -27,6 +27,7 @@ class TaskOut(BaseModel):
     task: TaskView
     advise: dict[str, str]
     timeline: list[TimelineEntry]
+    sends: list[Sent]
 
 
 @router.get("")

@@ -10,9 +10,11 @@ from sqlalchemy.orm import Session
 from server.commands import silencing
 from server.db.database import Change, announce
 from server.db.models import Alarm, Occurrence, Task, TaskEvent, User
+from server.dispatch import planning
+from server.dispatch.core import Happened
 from server.errors import ConflictError, ForbiddenError, InvalidError
 from server.tasks import repository
-from server.tasks.states import IllegalMoveError, Outcome, TaskAction, TaskState, move
+from server.tasks.states import BY_THE_WORLD, IllegalMoveError, Outcome, TaskAction, TaskState, move
 from server.users.roles import TASK_KINDS, Right, Role
 from server.users.viewer import Viewer
 
@@ -30,6 +32,16 @@ _ANSWERING: Final = frozenset({TaskAction.ACKNOWLEDGE, TaskAction.CANCEL})
 _BY_ITS_HOLDER: Final = frozenset(
     {TaskAction.DEPART, TaskAction.ARRIVE, TaskAction.RESOLVE, TaskAction.CLOSE}
 )
+_HAPPENED: Final = {
+    TaskAction.ACKNOWLEDGE: Happened.ACKNOWLEDGED,
+    TaskAction.DEPART: Happened.DEPARTED,
+    TaskAction.ARRIVE: Happened.ARRIVED,
+    TaskAction.REASSIGN: Happened.GIVEN,
+    TaskAction.RESOLVE: Happened.ENDED,
+    TaskAction.CLOSE: Happened.ENDED,
+    TaskAction.CANCEL: Happened.ENDED,
+}
+"""What each action means to whoever is still to be told."""
 MAXIMUM_NOTE = 2_000
 """Characters of a note: a page of text, so that a timeline stays readable."""
 
@@ -51,8 +63,8 @@ def act(session: Session, viewer: Viewer, task_id: int, wanted: Act, *, now: dat
     says who holds it and since when) or InvalidError (no outcome, no assignee, an empty note). On any of
     these nothing has changed.
     """
-    if wanted.action is TaskAction.RECUR:
-        raise InvalidError("a recurrence comes from a sensor, not from a person")
+    if wanted.action in BY_THE_WORLD:
+        raise InvalidError(f"nobody does {wanted.action}: it comes from a sensor or from time")
     viewer.require(Right.ASSIGN_TASKS if wanted.action in _ASSIGNING else Right.WORK_TASKS)
     task = repository.seen_by(session, viewer, task_id, lock=True)
     before = TaskState(task.state)
@@ -86,6 +98,8 @@ def act(session: Session, viewer: Viewer, task_id: int, wanted: Act, *, now: dat
             detail=detail,
         )
     )
+    if wanted.action in _HAPPENED:
+        planning.happened(session, task, _HAPPENED[wanted.action], now=now)
     if wanted.action in _ANSWERING:
         silencing.silence(session, task, user_id=viewer.user_id, now=now)
     announce(session, Change("task", str(task.id), wanted.action))

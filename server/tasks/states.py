@@ -1,7 +1,8 @@
 """The life of a task, as one table. All moves are here; nothing else changes a state.
 
 `move(state, action)` is the one door: it gives the next state or raises IllegalMoveError, and changes
-nothing itself. Actions are what people do (and `recur`, what the world does: another occurrence arrives).
+nothing itself. Actions are what people do (and two that the world does: `recur`, another occurrence arrives;
+`expire`, whoever took it did not arrive in time).
 
     new            nobody has been told or nobody has answered yet
     dispatched     given to somebody, who has not answered yet
@@ -13,7 +14,8 @@ nothing itself. Actions are what people do (and `recur`, what the world does: an
     cancelled      ended without anybody's need of it
 
 A recurrence on a resolved task brings it back to dispatched: the need was not met after all. Elsewhere it
-leaves the state alone; whoever holds the task is told again.
+leaves the state alone; whoever holds the task is told again. A task whose holder does not arrive goes back
+to dispatched, so that another can take it; the holder may still arrive.
 """
 
 from enum import StrEnum
@@ -45,6 +47,7 @@ class TaskAction(StrEnum):
     REASSIGN = "reassign"
     NOTE = "note"
     RECUR = "recur"
+    EXPIRE = "expire"
 
 
 class Outcome(StrEnum):
@@ -74,17 +77,24 @@ _ALWAYS_WHILE_OPEN: Final = (S.NEW, S.DISPATCHED, S.ACKNOWLEDGED, S.ON_THE_WAY, 
 
 TRANSITIONS: Final[dict[TaskState, dict[TaskAction, TaskState]]] = {
     S.NEW: {A.ACKNOWLEDGE: S.ACKNOWLEDGED, A.REASSIGN: S.DISPATCHED, A.CANCEL: S.CANCELLED},
-    S.DISPATCHED: {A.ACKNOWLEDGE: S.ACKNOWLEDGED, A.REASSIGN: S.DISPATCHED, A.CANCEL: S.CANCELLED},
+    S.DISPATCHED: {
+        A.ACKNOWLEDGE: S.ACKNOWLEDGED,
+        A.ARRIVE: S.ON_SITE,  # given to somebody who was there already, or was slow
+        A.REASSIGN: S.DISPATCHED,
+        A.CANCEL: S.CANCELLED,
+    },
     S.ACKNOWLEDGED: {
         A.DEPART: S.ON_THE_WAY,
         A.ARRIVE: S.ON_SITE,  # was there already
         A.RESOLVE: S.RESOLVED,  # by telephone
         A.REASSIGN: S.DISPATCHED,
+        A.EXPIRE: S.DISPATCHED,
         A.CANCEL: S.CANCELLED,
     },
     S.ON_THE_WAY: {
         A.ARRIVE: S.ON_SITE,
         A.RESOLVE: S.RESOLVED,
+        A.EXPIRE: S.DISPATCHED,
         A.REASSIGN: S.DISPATCHED,
         A.CANCEL: S.CANCELLED,
     },
@@ -98,6 +108,8 @@ for _state in _ALWAYS_WHILE_OPEN:
     TRANSITIONS[_state][A.NOTE] = _state
 
 OPEN_STATES: Final = frozenset(_ALWAYS_WHILE_OPEN)
+BY_THE_WORLD: Final = frozenset({A.RECUR, A.EXPIRE})
+"""What nobody does."""
 
 
 def move(state: TaskState, action: TaskAction) -> TaskState:
@@ -110,7 +122,9 @@ def move(state: TaskState, action: TaskAction) -> TaskState:
 
 def possible(state: TaskState) -> tuple[TaskAction, ...]:
     """What people can do now, in the order in which they usually do it."""
-    return tuple(action for action in TaskAction if action in TRANSITIONS[state] and action is not A.RECUR)
+    return tuple(
+        action for action in TaskAction if action in TRANSITIONS[state] and action not in BY_THE_WORLD
+    )
 
 
 def diagram() -> str:
@@ -126,7 +140,8 @@ def page() -> str:
     """The documentation page that shows the table as a picture."""
     return (
         "# The life of a task\n\nDrawn from the table in `server/tasks/states.py`; `recur` is another "
-        f"occurrence, everything else is what people do.\n\n```mermaid\n{diagram()}```\n"
+        "occurrence, `expire` a holder who did not arrive in time, everything else is what people do."
+        f"\n\n```mermaid\n{diagram()}```\n"
     )
 
 

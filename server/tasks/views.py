@@ -13,6 +13,7 @@ from server.alarms import repository as alarms
 from server.alarms.texts import RuleTexts
 from server.db.base import Base, table_of
 from server.db.models import Alarm, Area, Gateway, Occurrence, Position, Resident, Task, TaskEvent, User, Well
+from server.notify import deliveries
 from server.tasks import repository
 from server.tasks.states import TaskAction, TaskState, possible
 from server.users.roles import Right, Role
@@ -85,6 +86,18 @@ class TimelineEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """One message: to whom, by which channel, and what came of it. States are those of `Delivery`."""
+
+    person: str
+    channel: str
+    kind: str
+    state: str
+    at: datetime
+    error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskPage:
     """All of one task. `advise` is what to do, by language; `positions` those that its alarms stand at."""
 
@@ -94,6 +107,7 @@ class TaskPage:
     alarms: tuple[Alarm, ...]
     occurrences: tuple[Occurrence, ...]
     positions: tuple[Position, ...]
+    sends: tuple[Sent, ...] = ()
 
 
 def views(
@@ -148,12 +162,24 @@ def page(session: Session, viewer: Viewer, task_id: int, texts: RuleTexts) -> Ta
         alarms=of_task,
         occurrences=tuple(alarms.occurrences_of(session, [alarm.id for alarm in of_task])),
         positions=tuple(session.scalars(select(Position).where(Position.id.in_(position_ids)))),
+        sends=tuple(
+            Sent(
+                person=name,
+                channel=row.channel,
+                kind=kind,
+                state=row.state,
+                at=row.ended_at or row.sent_at or row.created_at,
+                error=row.error,
+            )
+            for row, name, kind in deliveries.of_task(session, task_id)
+        ),
     )
 
 
 def _timeline(session: Session, events: Sequence[TaskEvent]) -> tuple[TimelineEntry, ...]:
     assigned = {event.detail.get("assignee_id") for event in events}
-    people = _names(session, User, {event.actor_id for event in events} | assigned)
+    told = {user_id for event in events for user_id in event.detail.get("people", ())}
+    people = _names(session, User, {event.actor_id for event in events} | assigned | told)
     return tuple(
         TimelineEntry(
             at=event.at,
@@ -161,7 +187,11 @@ def _timeline(session: Session, events: Sequence[TaskEvent]) -> tuple[TimelineEn
             action=event.action,
             from_state=event.from_state,
             to_state=event.to_state,
-            detail={**event.detail, "assignee": people.get(event.detail.get("assignee_id"))},
+            detail={
+                **event.detail,
+                "assignee": people.get(event.detail.get("assignee_id")),
+                "told": [people.get(user_id) for user_id in event.detail.get("people", ())],
+            },
         )
         for event in events
     )

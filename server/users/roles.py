@@ -31,6 +31,7 @@ class Right(StrEnum):
     VIEW_RESIDENTS = "view_residents"  # outside a live task, with a reason, audited
     MANAGE_USERS = "manage_users"
     VIEW_AUDIT = "view_audit"
+    PLAYBOOKS = "playbooks"  # who is told of what, and who can be called
 
 
 R = Right
@@ -46,7 +47,15 @@ RIGHTS: Final[dict[Role, frozenset[Right]]] = {
     ),
     Role.MAINTENANCE: frozenset({R.VIEW_TASKS, R.WORK_TASKS, R.VIEW_DEVICES, R.REGISTER, R.COMMAND}),
     Role.MANAGER: frozenset(
-        {R.VIEW_TASKS, R.WORK_TASKS, R.ASSIGN_TASKS, R.VIEW_DEVICES, R.VIEW_RESIDENTS, R.VIEW_AUDIT}
+        {
+            R.VIEW_TASKS,
+            R.WORK_TASKS,
+            R.ASSIGN_TASKS,
+            R.VIEW_DEVICES,
+            R.VIEW_RESIDENTS,
+            R.VIEW_AUDIT,
+            R.PLAYBOOKS,
+        }
     ),
     Role.ADMINISTRATOR: frozenset(Right),
     Role.WALL: frozenset({R.VIEW_TASKS, R.VIEW_DEVICES}),

@@ -4,8 +4,16 @@ from server.db.models.alarms import Alarm, Occurrence
 from server.db.models.commands import Command
 from server.db.models.commissioning import CommissioningTest
 from server.db.models.devices import Attachment, Device
-from server.db.models.found import FoundDevice, StoredProfile
+from server.db.models.dispatch import (
+    Delivery,
+    DispatchStep,
+    Heartbeat,
+    KeyHolder,
+    Responder,
+    StoredPlaybook,
+)
 from server.db.models.enrolment import GatewayCode, GatewayCredential
+from server.db.models.found import FoundDevice, StoredProfile
 from server.db.models.gateways import Gateway
 from server.db.models.people import ApiToken, AuditEntry, User, WebSession
 from server.db.models.places import Area, Position, Resident, Well
@@ -20,15 +28,21 @@ __all__ = [
     "AuditEntry",
     "Command",
     "CommissioningTest",
+    "Delivery",
     "Device",
+    "DispatchStep",
     "FoundDevice",
     "Gateway",
-    "Occurrence",
-    "Position",
     "GatewayCode",
     "GatewayCredential",
+    "Heartbeat",
+    "KeyHolder",
+    "Occurrence",
+    "Position",
     "QuarantinedMessage",
     "Resident",
+    "Responder",
+    "StoredPlaybook",
     "StoredProfile",
     "Task",
     "TaskEvent",

@@ -3,11 +3,23 @@
 from collections.abc import Mapping
 from typing import Final
 
-from server.web.i18n import commanding, en, enrolling, installing, machines, registering, zh
+from server.web.i18n import commanding, dispatching, en, enrolling, installing, machines, registering, zh
 
 TABLES: Final[Mapping[str, Mapping[str, str]]] = {
-    "zh": zh.WORDS | registering.ZH | commanding.ZH | enrolling.ZH | machines.ZH | installing.ZH,
-    "en": en.WORDS | registering.EN | commanding.EN | enrolling.EN | machines.EN | installing.EN,
+    "zh": zh.WORDS
+    | registering.ZH
+    | commanding.ZH
+    | enrolling.ZH
+    | machines.ZH
+    | installing.ZH
+    | dispatching.ZH,
+    "en": en.WORDS
+    | registering.EN
+    | commanding.EN
+    | enrolling.EN
+    | machines.EN
+    | installing.EN
+    | dispatching.EN,
 }
 DEFAULT: Final = "zh"
 

@@ -6,7 +6,7 @@ import { ring, setUpSound } from "./sound.js";
 
 const AGAIN_EVERY_MS = 30000; // a critical task that nobody has taken rings again
 const LEAVES_AFTER_MS = 4000;
-const NEWS = new Set(["opened", "recurred"]);
+const NEWS = new Set(["opened", "recurred", "escalated", "expire", "unanswered"]);
 
 const place = document.getElementById("board-place");
 const title = document.title;

@@ -9,9 +9,10 @@ from gateway.rules.model import Severity, TaskKind
 from server.commands.states import CommandState
 from server.commissioning.states import Protection
 from server.devices.freshness import Freshness
+from server.dispatch.core import WhoKind
 from server.enrolment.views import EnrolmentState
 from server.importing.tables import KINDS
-from server.tasks.states import Outcome, TaskAction, TaskState
+from server.tasks.states import BY_THE_WORLD, Outcome, TaskAction, TaskState
 from server.users.roles import Role
 from server.web.devices.form import ADDRESS_FIELDS
 from server.web.devices.found import VALUE_FIELDS
@@ -26,9 +27,13 @@ CHOSEN = {
     "severity.": [*Severity],
     "kind.": [*TaskKind],
     "state.": [*TaskState],
-    "action.": [action for action in TaskAction if action is not TaskAction.RECUR],
+    "action.": [action for action in TaskAction if action not in BY_THE_WORLD],
     "event.": [action for action in TaskAction if action is not TaskAction.RECUR]
-    + ["opened", "recurred", "cleared"],
+    + ["opened", "recurred", "cleared"]
+    + ["told", "escalated", "told_nobody", "told_holder", "unanswered", "not_delivered"],
+    "who.": [*WhoKind],
+    "send.state.": ["queued", "sending", "sent", "delivered", "failed", "cancelled"],
+    "playbooks.beat.": ["dispatch", "notify", "audit", "auditor"],
     "outcome.": [*Outcome],
     "role.": [*Role],
     "freshness.": [*Freshness],

@@ -1,0 +1,1 @@
+"""Dispatch: who is told of a task, in what order, and what happens when nobody answers."""

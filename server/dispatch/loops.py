@@ -1,0 +1,101 @@
+"""The loops of one server process: do what is due, send what is queued, watch that both happen."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from server.clock import now
+from server.context import Context
+from server.db.database import Database
+from server.dispatch import auditor, worker
+from server.errors import StoreUnavailableError
+from server.notify.channels import AddressBook, Carrier, carry
+from server.notify.sender import AT_ONCE, Sender, link_key
+
+log = structlog.get_logger(__name__)
+STEP_S: Final = 0.5
+AUDIT_S: Final = 5.0
+BEAT_EVERY: Final = 10
+"""Rounds between two heartbeats: every five seconds."""
+
+
+class Dispatch:
+    """The three loops. `carry` is what hands messages over; tests may give another."""
+
+    def __init__(self, context: Context, *, carry: Carrier = carry) -> None:
+        settings = context.settings
+        self._database = context.database
+        self._book = AddressBook(settings.channels_file)
+        self._sender = Sender(
+            database=context.database,
+            book=self._book,
+            texts=context.texts,
+            carry=carry,
+            link_key=link_key(settings),
+            public_url=settings.public_url,
+        )
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_again("dispatch", self._database, self._steps, STEP_S), name="dispatch-steps")
+            group.create_task(_again("audit", self._database, self._audit, AUDIT_S), name="dispatch-audit")
+            with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="send") as executor:
+                await _again("notify", self._database, lambda: self._send(executor), STEP_S)
+
+    def _steps(self) -> None:
+        run_due(self._database, self._book)
+
+    def _audit(self) -> None:
+        with self._database.write() as session:
+            found = auditor.audit(session, now=now())
+        if found:
+            log.error(
+                "dispatch_overdue", steps=found.steps, done_late=found.done_late, messages=found.messages
+            )
+
+    def _send(self, executor: ThreadPoolExecutor) -> None:
+        while self._sender.round(executor, now=now()):
+            pass
+
+
+def run_due(database: Database, book: AddressBook) -> int:
+    """Does every step that is due; says how many. One that fails is left for the next round, and the others
+    are done: the auditor sees it."""
+    done = 0
+    passed: set[int] = set()
+    while True:
+        with database.read() as session:
+            step_id = worker.due_step(session, now=now(), without=passed)
+        if step_id is None:
+            return done
+        passed.add(step_id)
+        try:
+            with database.write() as session:
+                done += worker.do_step(session, step_id, book.current(), now=now())
+        except StoreUnavailableError:
+            raise
+        except Exception:  # the one supervised place: a step that cannot be done holds up no other
+            log.exception("step_failed", step=step_id)
+
+
+async def _again(name: str, database: Database, work: Callable[[], None], pause_s: float) -> None:
+    rounds = 0
+
+    def once() -> None:
+        work()
+        if rounds % BEAT_EVERY == 0:
+            with database.write() as session:
+                auditor.beat(session, name, now=now())
+
+    while True:
+        try:
+            await asyncio.to_thread(once)
+        except (StoreUnavailableError, SQLAlchemyError) as error:
+            log.warning("dispatch_failed", part=name, detail=str(error)[:300])
+        rounds += 1
+        await asyncio.sleep(pause_s)

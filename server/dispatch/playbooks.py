@@ -1,0 +1,201 @@
+"""Playbooks: what people may write, the packaged ones, and which counts for a task."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Final
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from gateway.rules.model import Severity, TaskKind
+from server.audit import service as audit
+from server.db.models import Resident, StoredPlaybook, Task, User
+from server.dispatch.core import Playbook, Step, Who, WhoKind
+from server.errors import InvalidError, NotFoundError
+from server.users.roles import RIGHTS, TASK_KINDS, Right, Role
+from server.users.viewer import Viewer
+
+PACKAGED: Final = Path(__file__).with_name("playbooks.yaml")
+CHANNEL: Final = r"^[a-z0-9_]{1,20}$"
+LONGEST_S: Final = 86_400
+"""A day: who has not answered by then is not going to."""
+FARTHEST_M: Final = 20_000
+
+
+class WhoIn(BaseModel):
+    """The people of a step."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    kind: WhoKind
+    value: Annotated[str, Field(max_length=60)] = ""
+
+    @model_validator(mode="after")
+    def _fits(self) -> "WhoIn":
+        if self.kind in (WhoKind.ROLE, WhoKind.DUTY):
+            if self.value not in set(Role) or Right.WORK_TASKS not in RIGHTS[Role(self.value)]:
+                raise ValueError(f"{self.value!r} is not a role that works on tasks")
+        elif self.kind is WhoKind.PERSON and not self.value:
+            raise ValueError("a person's login is needed")
+        elif self.kind is WhoKind.NEARBY:
+            if not (self.value.isdecimal() and 0 < int(self.value) <= FARTHEST_M):
+                raise ValueError(f"metres from 1 to {FARTHEST_M} are needed")
+        elif self.kind is WhoKind.KEY_HOLDER and self.value:
+            raise ValueError("key holders need no value")
+        return self
+
+
+class StepIn(BaseModel):
+    """One step."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    who: WhoIn
+    within_s: Annotated[int, Field(ge=1, le=LONGEST_S)]
+    channels: Annotated[list[Annotated[str, Field(pattern=CHANNEL)]], Field(max_length=8)] = []
+    repeat: Annotated[int, Field(ge=0, le=100)] = 0
+
+
+class PlaybookIn(BaseModel):
+    """A playbook as people write it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    steps: Annotated[list[StepIn], Field(min_length=1, max_length=12)]
+    arrive_within_s: Annotated[int, Field(ge=60, le=LONGEST_S)] | None = None
+
+
+class _Packaged(PlaybookIn):
+    kind: TaskKind
+    severities: Annotated[list[Severity], Field(min_length=1)]
+
+
+@cache
+def packaged() -> Mapping[tuple[str, str], PlaybookIn]:
+    """The packaged playbooks by task kind and severity: all of them are there."""
+    rows = TypeAdapter(list[_Packaged]).validate_python(yaml.safe_load(PACKAGED.read_text(encoding="utf-8")))
+    return {
+        (row.kind, severity): PlaybookIn(steps=row.steps, arrive_within_s=row.arrive_within_s)
+        for row in rows
+        for severity in row.severities
+    }
+
+
+def chosen(session: Session, task: Task) -> int | None:
+    """The number of the stored playbook that counts for a new run of this task; None: the packaged one."""
+    resident = task.subject_id if task.subject_kind == "resident" else None
+    rows = session.execute(
+        select(StoredPlaybook.id, StoredPlaybook.resident_id).where(
+            StoredPlaybook.kind == task.kind,
+            StoredPlaybook.severity == task.severity,
+            StoredPlaybook.ended_at.is_(None),
+        )
+    ).all()
+    by_resident = {row.resident_id: row.id for row in rows}
+    return by_resident.get(resident) or by_resident.get(None)
+
+
+def loaded(session: Session, playbook_id: int | None, task: Task) -> Playbook:
+    """The playbook of a run, as it was when the run began."""
+    stored = None if playbook_id is None else session.get(StoredPlaybook, playbook_id)
+    if stored is None:
+        return _as_core(packaged()[task.kind, task.severity])
+    return _as_core(PlaybookIn.model_validate(stored.plan))
+
+
+def put(
+    session: Session,
+    viewer: Viewer,
+    *,
+    kind: TaskKind,
+    severity: Severity,
+    resident_id: str | None,
+    plan: PlaybookIn | None,
+    now: datetime,
+) -> None:
+    """Writes the next version of a playbook; None takes it away, so that the more general one counts. Runs
+    that have begun go on as they were.
+
+    Raises NotFoundError for an unknown resident; InvalidError for a person who is not there or may not see
+    tasks of this kind.
+    """
+    viewer.require(Right.PLAYBOOKS)
+    if resident_id is not None and session.get(Resident, resident_id) is None:
+        raise NotFoundError(f"there is no resident {resident_id!r}")
+    if plan is not None:
+        _check_people(session, kind, plan)
+    before = list(_versions(session, kind, severity, resident_id))
+    for row in before:
+        if row.ended_at is None:
+            row.ended_at = now
+    session.flush()
+    if plan is not None:
+        session.add(
+            StoredPlaybook(
+                kind=kind,
+                severity=severity,
+                resident_id=resident_id,
+                version=1 + max((row.version for row in before), default=0),
+                plan=plan.model_dump(mode="json"),
+                created_at=now,
+                created_by=viewer.user_id,
+            )
+        )
+    audit.write(
+        session,
+        viewer,
+        action="playbook_changed" if plan is not None else "playbook_removed",
+        subject=("playbook", f"{kind}/{severity}" + (f"/{resident_id}" if resident_id else "")),
+        now=now,
+    )
+
+
+def stored(session: Session) -> Sequence[StoredPlaybook]:
+    """All versions of all stored playbooks, the newest first."""
+    return session.scalars(select(StoredPlaybook).order_by(StoredPlaybook.id.desc())).all()
+
+
+def _versions(
+    session: Session, kind: TaskKind, severity: Severity, resident_id: str | None
+) -> Sequence[StoredPlaybook]:
+    return session.scalars(
+        select(StoredPlaybook)
+        .where(
+            StoredPlaybook.kind == kind,
+            StoredPlaybook.severity == severity,
+            StoredPlaybook.resident_id == resident_id
+            if resident_id is not None
+            else StoredPlaybook.resident_id.is_(None),
+        )
+        .with_for_update()
+    ).all()
+
+
+def _check_people(session: Session, kind: TaskKind, plan: PlaybookIn) -> None:
+    for number, step in enumerate(plan.steps, 1):
+        who = step.who
+        if who.kind in (WhoKind.ROLE, WhoKind.DUTY) and kind not in TASK_KINDS[Role(who.value)]:
+            raise InvalidError(f"step {number}: the role {who.value} does not see {kind} tasks")
+        if who.kind is WhoKind.PERSON:
+            user = session.scalar(select(User).where(User.login == who.value))
+            if user is None or user.disabled_at is not None or kind not in TASK_KINDS[Role(user.role)]:
+                raise InvalidError(f"step {number}: {who.value!r} is nobody who sees {kind} tasks")
+
+
+def _as_core(plan: PlaybookIn) -> Playbook:
+    return Playbook(
+        steps=tuple(
+            Step(
+                who=Who(kind=step.who.kind, value=step.who.value),
+                within_s=step.within_s,
+                channels=tuple(step.channels),
+                repeat=step.repeat,
+            )
+            for step in plan.steps
+        ),
+        arrive_within_s=plan.arrive_within_s,
+    )

@@ -1,0 +1,182 @@
+"""Doing what is due: one step, one transaction. Several server processes may do so at once.
+
+Taking the task's row is the claim: on PostgreSQL a worker passes by tasks that another holds, SQLite has one
+writer. Whatever a step does (who is told, what is planned next, the line on the timeline) is committed with
+the mark that it is done, so that a process which is killed on the way has done nothing at all.
+"""
+
+from collections.abc import Callable, Collection
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from server.db.append import append
+from server.db.database import Change, announce
+from server.db.models import Delivery, DispatchStep, Task, TaskEvent, User
+from server.dispatch import people, planning, playbooks
+from server.dispatch.core import Happened, Standing, StepKind
+from server.notify import deliveries
+from server.notify.channels import PAGE, Addresses
+from server.tasks.states import TaskAction, TaskState, move
+
+
+def due_step(session: Session, *, now: datetime, without: Collection[int] = ()) -> int | None:
+    """The number of the step that is due for the longest, if there is one; nothing is locked."""
+    query = (
+        select(DispatchStep.id)
+        .where(DispatchStep.state == "planned", DispatchStep.due_at <= now, DispatchStep.id.not_in(without))
+        .order_by(DispatchStep.due_at)
+        .limit(1)
+    )
+    return session.scalar(query)
+
+
+def do_step(session: Session, step_id: int, addresses: Addresses, *, now: datetime) -> bool:
+    """Does the step, unless another process has its task or it is not planned any more."""
+    task = session.scalar(
+        select(Task)
+        .join(DispatchStep, DispatchStep.task_id == Task.id)
+        .where(DispatchStep.id == step_id)
+        .with_for_update(of=Task, skip_locked=True)
+    )
+    if task is None:
+        return False
+    step = session.scalar(
+        select(DispatchStep).where(DispatchStep.id == step_id, DispatchStep.state == "planned")
+    )
+    if step is None:
+        return False
+    step.state = "done"
+    step.done_at = now
+    step.late_s = max(0, int((now - step.due_at).total_seconds()))
+    session.flush()
+    _DO[StepKind(step.kind)](session, task, step, addresses, now)
+    return True
+
+
+def hurry(session: Session, delivery: Delivery, *, now: datetime) -> None:
+    """Brings the next step forward: what the last one sent has reached nobody. The caller holds the task."""
+    call = session.get_one(DispatchStep, delivery.step_id)
+    following = session.scalar(
+        select(DispatchStep).where(
+            DispatchStep.task_id == delivery.task_id,
+            DispatchStep.state == "planned",
+            DispatchStep.run == call.run,
+            DispatchStep.kind == StepKind.CALL,
+        )
+    )
+    if following is not None and following.due_at > now:
+        following.due_at = now
+
+
+def _call(session: Session, task: Task, step: DispatchStep, addresses: Addresses, now: datetime) -> None:
+    playbook = playbooks.loaded(session, step.playbook_id, task)
+    # A run goes on with the version that it began with; a packaged one may have become shorter since.
+    number = min(step.number, len(playbook.steps) - 1)
+    wanted = playbook.steps[number]
+    told = people.found(session, task, wanted.who)
+    for user in told:
+        deliveries.queue(
+            session,
+            task,
+            step,
+            user,
+            addresses.ordered(user.login, wanted.channels),
+            now=now,
+        )
+    _note(
+        session,
+        task,
+        _said(step, found=bool(told)),
+        now=now,
+        who=wanted.who.kind,
+        value=wanted.who.value,
+        step=number + 1,
+        again=step.turn,
+        people=[user.id for user in told],
+        late_s=step.late_s,
+    )
+    standing = Standing(state=TaskState(task.state), run=step.run, number=number, turn=step.turn)
+    what = Happened.TOLD if told else Happened.NOBODY
+    planning.apply(session, task, playbook, step.playbook_id, standing, what, now=now)
+
+
+def _said(step: DispatchStep, *, found: bool) -> str:
+    if not found:
+        return "told_nobody"
+    return "told" if (step.number, step.turn) == (0, 0) else "escalated"
+
+
+def _end(session: Session, task: Task, step: DispatchStep, _addresses: Addresses, now: datetime) -> None:
+    _note(session, task, "unanswered", now=now, late_s=step.late_s)
+
+
+def _arrival(session: Session, task: Task, step: DispatchStep, _addresses: Addresses, now: datetime) -> None:
+    before = TaskState(task.state)
+    task.state = move(before, TaskAction.EXPIRE)
+    _note(session, task, TaskAction.EXPIRE, now=now, before=before, assignee_id=task.assignee_id)
+    planning.happened(session, task, Happened.NOT_ARRIVED, now=now)
+
+
+def _again(session: Session, task: Task, step: DispatchStep, addresses: Addresses, now: datetime) -> None:
+    holder = session.get(User, task.assignee_id) if task.assignee_id is not None else None
+    if holder is None:
+        return
+    deliveries.queue(session, task, step, holder, addresses.ordered(holder.login, ()), now=now)
+    _note(session, task, "told_holder", now=now, assignee_id=holder.id, late_s=step.late_s)
+
+
+def _taken(session: Session, task: Task, step: DispatchStep, _addresses: Addresses, now: datetime) -> None:
+    """Tells those who had been told, by the way that told them. Open pages show it by themselves."""
+    rows = session.execute(
+        select(Delivery.user_id, Delivery.channel)
+        .join(DispatchStep, DispatchStep.id == Delivery.step_id)
+        .where(
+            Delivery.task_id == task.id,
+            Delivery.state.in_(("sending", "sent")),
+            Delivery.channel != PAGE,
+            Delivery.user_id != task.assignee_id,
+            DispatchStep.kind == StepKind.CALL,
+            DispatchStep.run == step.run,
+        )
+        .distinct()
+    ).all()
+    for user_id, channel in rows:
+        deliveries.add(session, task.id, step.id, user_id, (channel,), now=now)
+
+
+def _note(
+    session: Session,
+    task: Task,
+    action: str,
+    *,
+    now: datetime,
+    before: TaskState | None = None,
+    **detail: Any,
+) -> None:
+    append(
+        session,
+        TaskEvent,
+        {
+            "task_id": task.id,
+            "at": now,
+            "action": action,
+            "from_state": before or task.state,
+            "to_state": task.state,
+            "detail": detail,
+        },
+    )
+    task.version += 1
+    announce(session, Change("task", str(task.id), action))
+
+
+_Do = Callable[[Session, Task, DispatchStep, Addresses, datetime], None]
+_DO: Final[dict[StepKind, _Do]] = {
+    StepKind.CALL: _call,
+    StepKind.END: _end,
+    StepKind.ARRIVAL: _arrival,
+    StepKind.AGAIN: _again,
+    StepKind.TAKEN: _taken,
+}

@@ -1,0 +1,117 @@
+"""The channels that carry messages: whose addresses there are, and handing a message to one.
+
+Addresses are Apprise URLs. They hold tokens and telephone numbers, so they are kept in one secret file that
+is read again when it changes:
+
+    people:
+      li:                                # a person's login
+        dingtalk: "dingtalk://…"         # a name of your own for the channel, and its Apprise URL
+        sms: "…"                         # in the order in which they are to be tried
+"""
+
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Final, Protocol
+
+import apprise
+import structlog
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+log = structlog.get_logger(__name__)
+
+PAGE: Final = "page"
+"""The open pages: they show tasks by themselves, and stand in where a person has no other channel."""
+
+
+class ChannelsError(ValueError):
+    """The file of addresses cannot be used: says where, what, and what to do."""
+
+
+class SendError(Exception):
+    """The channel did not take the message: try again, then the next channel."""
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    people: dict[str, dict[Annotated[str, Field(pattern=r"^[a-z0-9_]{1,20}$")], SecretStr]]
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Everybody's addresses: by login, by channel, in order."""
+
+    people: dict[str, dict[str, SecretStr]] = field(default_factory=dict)
+
+    def ordered(self, login: str, wanted: Sequence[str]) -> tuple[str, ...]:
+        """The channels to try for this person, the page last: those of `wanted` that there are, or all."""
+        has = self.people.get(login, {})
+        return (*(name for name in (wanted or has) if name in has), PAGE)
+
+    def url(self, login: str, channel: str) -> str | None:
+        """The address, if it is still there."""
+        secret = self.people.get(login, {}).get(channel)
+        return None if secret is None else secret.get_secret_value()
+
+
+@dataclass(slots=True)
+class AddressBook:
+    """The file of addresses, read again when it changes. One that cannot be read leaves the last good one in
+    force and says so in the log. Without a file nobody has an address."""
+
+    file: Path | None
+    _read: Addresses = field(default_factory=Addresses)
+    _stamp: tuple[int, int] | None = None
+
+    def current(self) -> Addresses:
+        """The addresses as the file has them now."""
+        if self.file is None:
+            return self._read
+        try:
+            found = self.file.stat()
+            stamp = (found.st_mtime_ns, found.st_size)
+            if stamp != self._stamp:
+                self._stamp = stamp
+                self._read = read(self.file)
+        except (OSError, ChannelsError) as error:
+            log.warning("channels_not_read", error=str(error)[:300])
+        return self._read
+
+
+def read(file: Path) -> Addresses:
+    """The addresses in a file. Raises ChannelsError; its message holds no address."""
+    if stat.S_IMODE(file.stat().st_mode) & 0o077:
+        raise ChannelsError(f"{file}: others may read it; chmod 600 it, it holds addresses and tokens")
+    try:
+        document = _File.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = mark.line + 1 if mark is not None else "?"
+        raise ChannelsError(f"{file}:{line}: not YAML") from error
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        raise ChannelsError(f"{file}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    for login, channels in document.people.items():
+        for name, url in channels.items():
+            if name == PAGE or apprise.Apprise.instantiate(url.get_secret_value()) is None:
+                raise ChannelsError(f"{file}: people.{login}.{name}: not an Apprise URL")
+    return Addresses(document.people)
+
+
+class Carrier(Protocol):
+    """What hands a message to a channel."""
+
+    def __call__(self, url: str, title: str, body: str) -> None:
+        """Blocks until the channel has taken it. Raises SendError."""
+
+
+def carry(url: str, title: str, body: str) -> None:
+    """Hands a message to Apprise. Raises SendError: it does not say why, and neither do we know."""
+    channel = apprise.Apprise()
+    if not channel.add(url):
+        raise SendError("the address is not one that Apprise knows")
+    if not channel.notify(title=title, body=body):
+        raise SendError("the channel did not take the message")
