@@ -90,6 +90,7 @@ class HttpListener(_Part):
 class EnrolPage(_Part):
     """Where a gateway that has not enrolled yet serves a page for its code, for its local network only."""
 
+    enabled: bool = True
     host: str = "0.0.0.0"  # noqa: S104 - the installer's telephone comes from the local network
     port: int = Field(default=8481, ge=0, le=65535)
 
@@ -119,7 +120,7 @@ class GatewaySettings(BaseSettings):
     http: HttpListener | None = None
     outputs: Outputs = Outputs()
     identity: Path = Path("data/identity")
-    page: EnrolPage | None = EnrolPage()
+    page: EnrolPage = EnrolPage()
     alarm_quota_mb: int = Field(default=64, ge=1)
     data_quota_mb: int = Field(default=256, ge=1)
 

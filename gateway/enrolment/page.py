@@ -65,12 +65,10 @@ _log = structlog.get_logger(__name__)
 
 
 @asynccontextmanager
-async def waiting(
-    page: EnrolPage | None, store: IdentityStore, enrolled: asyncio.Event
-) -> AsyncIterator[None]:
+async def waiting(page: EnrolPage, store: IdentityStore, enrolled: asyncio.Event) -> AsyncIterator[None]:
     """Sets `enrolled` once there is an identity, from this page or from the command line."""
     async with AsyncExitStack() as stack:
-        if page is not None:
+        if page.enabled:
             app = create_app(store, enrolled)
             try:
                 listener = listening(app, host=page.host, port=page.port)

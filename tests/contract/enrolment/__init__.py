@@ -1,0 +1,1 @@
+"""Enrolment by the real server and gateway code on a real Mosquitto."""
