@@ -183,6 +183,7 @@ services() {
     for unit in "${units[@]}"; do
         file "$here/systemd/$unit.service" "/etc/systemd/system/$unit.service" 644 root:root
     done
+    file "$here/sunwell-gateway" /usr/local/bin/sunwell-gateway 755 root:root
     file "$here/systemd/journald.conf" /etc/systemd/journald.conf.d/sunwell.conf 644 root:root
     [ -z "$zigbee" ] || units+=(zigbee2mqtt)
     [ -n "$root" ] && return

@@ -7,6 +7,7 @@ import asyncio
 import os
 import shutil
 import subprocess
+import sys
 import tomllib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -35,6 +36,8 @@ log = structlog.get_logger(__name__)
 app = typer.Typer(help="Run a gateway, make it known to its server, or pack what helps to find a fault")
 
 UNIT = "sunwell-gateway"
+BUNDLE = Path("sunwell-bundle.zip")
+STANDARD_OUTPUT = Path("-")
 Config = Annotated[Path | None, typer.Option(help="A TOML file of settings; see docs/gateway.md")]
 
 
@@ -81,7 +84,7 @@ def enrol(
 @app.command()
 def bundle(
     context: typer.Context,
-    out: Annotated[Path, typer.Argument(help="The zip to be written")] = Path("sunwell-bundle.zip"),
+    out: Annotated[Path, typer.Argument(help="The zip to be written; - for standard output")] = BUNDLE,
     config: Config = None,
     running: Annotated[
         Path, typer.Option(help="Folder of the running program (systemd's RuntimeDirectory)")
@@ -95,14 +98,17 @@ def bundle(
     try:
         lines = _journal() if log_file is None else log_file.read_text(errors="replace").splitlines()
         content, missing = support.make(settings, running=running, log=lines, now_ms=wall_ms())
-        with out.open("xb") as file:
-            file.write(content)
+        if out == STANDARD_OUTPUT:
+            sys.stdout.buffer.write(content)
+        else:
+            with out.open("xb") as file:
+                file.write(content)
     except OSError as error:
         typer.echo(f"sunwell gateway bundle: {error}", err=True)
         raise typer.Exit(1) from error
     for one in missing:
         typer.echo(f"not in it: {one}", err=True)
-    typer.echo(f"{out}: {len(content)} bytes")
+    typer.echo(f"{out}: {len(content)} bytes", err=True)
 
 
 def _journal() -> list[str]:

@@ -41,6 +41,7 @@ INSTALLED = {
     "etc/systemd/system/sunwell-broker.service": 0o644,
     "etc/systemd/system/sunwell-gateway.service": 0o644,
     "etc/systemd/system/zigbee2mqtt.service": 0o644,
+    "usr/local/bin/sunwell-gateway": 0o755,
     "var/lib/sunwell-broker/dynamic-security.json": 0o600,
     "var/lib/zigbee2mqtt/configuration.yaml": 0o600,
     "var/lib/zigbee2mqtt/secret.yaml": 0o600,
@@ -160,7 +161,11 @@ def test_what_it_does_not_know_is_refused(machine: Machine) -> None:
     assert not machine.root.exists()
 
 
-@pytest.mark.parametrize("script", [GATEWAY / "install.sh", *sorted(DEPLOY.glob("*/init/*.sh"))], ids=str)
+@pytest.mark.parametrize(
+    "script",
+    [GATEWAY / "install.sh", GATEWAY / "sunwell-gateway", *sorted(DEPLOY.glob("*/init/*.sh"))],
+    ids=str,
+)
 def test_scripts_pass_shellcheck(script: Path) -> None:
     program = str(Path(sys.executable).parent / "shellcheck")  # of the dev extra
     run = subprocess.run([program, str(script)], capture_output=True, text=True, check=False)
@@ -207,6 +212,9 @@ def test_the_gateways_unit_is_watched_and_finds_what_the_script_installs() -> No
     ):
         assert place in text
         assert place in script
+    command = (GATEWAY / "sunwell-gateway").read_text()
+    for variable in re.findall(r"^Environment=(SUNWELL_GATEWAY_.*)$", text, re.MULTILINE):
+        assert f"--setenv={variable} " in command
 
 
 def test_the_gateway_reads_its_example_settings(monkeypatch: pytest.MonkeyPatch) -> None:

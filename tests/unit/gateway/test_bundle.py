@@ -209,3 +209,11 @@ def test_our_own_messages_stay_whole() -> None:
     }
     assert len(events) > 10
     assert {event for event in events if redaction.GAP in Names(None).cleaned(event)} == set()
+
+
+def test_it_can_go_to_standard_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SUNWELL_GATEWAY_DATA", str(tmp_path))
+    (tmp_path / "log").write_text("")
+    result = CliRunner().invoke(app, ["bundle", "-", "--log", str(tmp_path / "log")])
+    assert result.exit_code == 0
+    assert "README.txt" in files_of(result.stdout_bytes)
