@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from firmware_profiles import Catalogue
 from server.alarms.texts import RuleTexts
 from server.db.database import Database
+from server.gateways.faults import Sessions
 from server.live.bus import Bus
 from server.settings import ServerSettings
 from server.timeseries.store import TimeSeriesStore
@@ -21,5 +22,6 @@ class Context:
     catalogue: Catalogue
     texts: RuleTexts
     bus: Bus
+    sessions: Sessions = field(default_factory=Sessions)
     throttle: Throttle = field(default_factory=Throttle)
     demo: bool = False

@@ -8,23 +8,29 @@ import msgspec
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from gateway.rules.model import Severity, TaskKind
 from gateway.wire import StateMessage
 from server.alarms import service as alarms
-from server.alarms.repository import is_recorded
 from server.alarms.texts import GATEWAY_OFFLINE
-from server.clock import to_ms
 from server.db.database import Change, announce
 from server.db.models import Gateway
 from server.enrolment import repository as enrolment
 from server.errors import NotFoundError
+from server.gateways import faults
 
 QUIET: Final = timedelta(seconds=75)
 """A connected gateway with nothing to read tells its health every 30 s: two and a half reports missed."""
 
 
-def heard_state(session: Session, *, gateway_id: str, state: StateMessage, now: datetime) -> None:
-    """Keeps a gateway's report of itself. Raises NotFoundError for a gateway that nobody registered."""
+def heard_state(
+    session: Session,
+    *,
+    gateway_id: str,
+    state: StateMessage,
+    now: datetime,
+    sessions: faults.Sessions | None = None,
+) -> None:
+    """Keeps a gateway's report of itself, and raises what it says is wrong. `sessions` are those heard
+    before, to notice two gateways with one identity. Raises NotFoundError where nobody registered it."""
     gateway = _known(session, gateway_id)
     if not state.online and gateway.session not in (None, state.session):
         return  # the last will of a session that has already been followed by another
@@ -42,6 +48,9 @@ def heard_state(session: Session, *, gateway_id: str, state: StateMessage, now: 
         gateway.health = msgspec.to_builtins(state.health)
     if state.online:
         gateway.seen_at = now
+        if state.health is not None:
+            twin_at = sessions.hear(gateway_id, state.session, now) if sessions is not None else None
+            faults.judge(session, gateway, state.health, twin_at=twin_at, now=now)
     announce(session, Change("gateway", gateway_id))
 
 
@@ -60,7 +69,9 @@ def sweep(session: Session, *, grace: timedelta, started: datetime, now: datetim
     for gateway in session.scalars(select(Gateway)):
         away_since = _away_since(gateway, grace=grace, now=now)
         if away_since is not None and now - away_since >= grace:
-            _raise_offline(session, gateway, since=away_since, now=now)
+            faults.raise_fault(
+                session, gateway, rule=GATEWAY_OFFLINE, since=away_since, now=now, epoch="server"
+            )
         elif away_since is None:
             alarms.end_alarm(
                 session,
@@ -79,43 +90,6 @@ def _away_since(gateway: Gateway, *, grace: timedelta, now: datetime) -> datetim
     if not gateway.online:
         return gateway.changed_at or gateway.seen_at
     return gateway.seen_at if now - gateway.seen_at >= max(grace, QUIET) else None
-
-
-def _raise_offline(session: Session, gateway: Gateway, *, since: datetime, now: datetime) -> None:
-    breach = f"{GATEWAY_OFFLINE}:{gateway.id}:{to_ms(since)}"
-    if is_recorded(session, gateway_id=gateway.id, epoch="server", seq=to_ms(since)):
-        return
-    alarms.raise_alarm(
-        session,
-        alarms.Breach(
-            source_kind="gateway",
-            source_id=gateway.id,
-            rule=GATEWAY_OFFLINE,
-            severity=Severity.MAJOR,
-            task_kind=TaskKind.MAINTENANCE,
-            subject_kind="gateway",
-            subject_id=gateway.id,
-            area_id=gateway.area_id,
-            breach=breach,
-            device_at=since,
-            gateway_at=since,
-            clock_trusted=True,
-        ),
-        {
-            "gateway_id": gateway.id,
-            "epoch": "server",
-            "seq": to_ms(since),
-            "event": "occurred",
-            "breach": breach,
-            "rule": GATEWAY_OFFLINE,
-            "value": {"ends": True},
-            "device_at": since,
-            "gateway_at": since,
-            "server_at": now,
-            "late": False,
-        },
-        now=now,
-    )
 
 
 def listed(session: Session) -> Sequence[Gateway]:

@@ -62,7 +62,9 @@ def handle_state(context: Context, gateway_id: str, topic: str, payload: bytes) 
     try:
         message: StateMessage = decode("up/state", payload)
         with context.database.write() as session:
-            gateways.heard_state(session, gateway_id=gateway_id, state=message, now=now())
+            gateways.heard_state(
+                session, gateway_id=gateway_id, state=message, now=now(), sessions=context.sessions
+            )
     except WireError as error:
         _refuse(context, gateway_id, topic, "unreadable", str(error), payload)
     except NotFoundError as error:

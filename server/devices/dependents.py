@@ -1,0 +1,80 @@
+"""Who is protected through a gateway, and thus not while it, or a driver of it, is down."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from server.db.models import Alarm, Area, Attachment, Device, Position, Resident
+from server.tasks.views import MASK
+from server.users.roles import Role
+from server.users.viewer import Viewer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dependent:
+    """A resident, as this person may see them: name, address and telephone only for those who care."""
+
+    id: str
+    name: str
+    area: str
+    risk: str
+    address: str = ""
+    phone: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dependents:
+    """All of them, those at high risk first; a wall is told only how many."""
+
+    count: int
+    listed: tuple[Dependent, ...]
+
+
+def of_gateway(
+    session: Session, viewer: Viewer, gateway_id: str, *, drivers: Collection[str] = ()
+) -> Dependents:
+    """The residents with a device on the gateway now; only those of these drivers, if any are named."""
+    query = (
+        select(Resident, Area.name)
+        .join(Position, Position.resident_id == Resident.id)
+        .join(Attachment, (Attachment.position_id == Position.id) & Attachment.until.is_(None))
+        .join(Device, Device.id == Attachment.device_id)
+        .join(Area, Area.id == Resident.area_id)
+        .where(Device.gateway_id == gateway_id, Device.retired_at.is_(None))
+        .distinct()
+    )
+    if drivers:
+        query = query.where(Device.driver.in_(drivers))
+    rows = session.execute(query).all()
+    found = sorted(
+        (_seen(viewer, resident, area) for resident, area in rows),
+        key=lambda one: (one.risk != "high", one.area, one.name, one.id),
+    )
+    return Dependents(count=len(found), listed=() if viewer.role is Role.WALL else tuple(found))
+
+
+def faulty_drivers(alarms: Collection[Alarm], values: dict[str, dict[str, object]]) -> set[str]:
+    """The drivers that the open faults name; none where the whole gateway is down. `values` by breach."""
+    named: set[str] = set()
+    for alarm in alarms:
+        if alarm.cleared_at is None:
+            drivers = values.get(alarm.breach, {}).get("drivers")
+            if not isinstance(drivers, list):
+                return set()
+            named |= {str(one) for one in drivers}
+    return named
+
+
+def _seen(viewer: Viewer, resident: Resident, area: str) -> Dependent:
+    if not viewer.unmasked:
+        return Dependent(id=resident.id, name=resident.name[:1] + MASK, area=area, risk=resident.risk)
+    return Dependent(
+        id=resident.id,
+        name=resident.name,
+        area=area,
+        risk=resident.risk,
+        address=resident.address,
+        phone=resident.phone,
+    )
