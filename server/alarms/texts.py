@@ -36,15 +36,15 @@ _SERVER_RULES: Final[dict[str, RuleText]] = {
         name={"zh": "网关存储故障", "en": "Gateway storage fault"},
         advise={
             "zh": "网关的存储卡已满或损坏，报警仍在发送。请清理空间或更换存储卡；网关页面有详细原因。",
-            "en": "The gateway's card is full or damaged; alarms still come through. Make room or replace the "
-            "card; the gateway's page has the details.",
+            "en": "The gateway's card is full or damaged; alarms still come through. Make room or replace "
+            "the card; the gateway's page has the details.",
         },
     ),
     GATEWAY_DRIVER: RuleText(
         name={"zh": "网关收不到设备", "en": "Gateway cannot hear its devices"},
         advise={
-            "zh": "网关与设备之间的连接中断（本地消息服务或总线转换器）。请检查其电源和接线，并关注下列老人。",
-            "en": "The way from the gateway to its devices is down (local broker or bus converter). Check its "
+            "zh": "网关与设备之间的连接中断（本地消息服务或总线转换器）。请检查电源和接线，并关注下列老人。",
+            "en": "The way from the gateway to its devices is down (local broker or bus converter). Check "
             "power and cables, and look after the residents below.",
         },
     ),

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from server.db.models import Alarm, Area, Attachment, Device, Position, Resident
+from server.alarms.texts import GATEWAY_DRIVER, GATEWAY_OFFLINE
+from server.db.models import Alarm, Area, Attachment, Device, Occurrence, Position, Resident
 from server.tasks.views import MASK
 from server.users.roles import Role
 from server.users.viewer import Viewer
@@ -55,16 +56,26 @@ def of_gateway(
     return Dependents(count=len(found), listed=() if viewer.role is Role.WALL else tuple(found))
 
 
-def faulty_drivers(alarms: Collection[Alarm], values: dict[str, dict[str, object]]) -> set[str]:
-    """The drivers that the open faults name; none where the whole gateway is down. `values` by breach."""
-    named: set[str] = set()
-    for alarm in alarms:
-        if alarm.cleared_at is None:
-            drivers = values.get(alarm.breach, {}).get("drivers")
-            if not isinstance(drivers, list):
-                return set()
-            named |= {str(one) for one in drivers}
-    return named
+def of_faults(
+    session: Session,
+    viewer: Viewer,
+    gateway_id: str,
+    alarms: Collection[Alarm],
+    occurrences: Collection[Occurrence],
+) -> Dependents | None:
+    """Whom the open ones of these faults of a gateway leave unprotected; None where they leave nobody so."""
+    rules = {alarm.rule for alarm in alarms if alarm.cleared_at is None}
+    if GATEWAY_OFFLINE in rules:
+        return of_gateway(session, viewer, gateway_id)
+    if GATEWAY_DRIVER not in rules:
+        return None
+    drivers = {
+        name
+        for one in occurrences
+        if one.rule == GATEWAY_DRIVER and one.breach in {alarm.breach for alarm in alarms}
+        for name in one.value.get("drivers", ())
+    }
+    return of_gateway(session, viewer, gateway_id, drivers=drivers)
 
 
 def _seen(viewer: Viewer, resident: Resident, area: str) -> Dependent:

@@ -11,6 +11,7 @@ from server.clock import now
 from server.context import Context
 from server.db.models import Occurrence
 from server.dependencies import GetContext, GetViewer
+from server.devices import dependents
 from server.devices import repository as devices
 from server.errors import ConflictError, ForbiddenError, InvalidError, ServerError
 from server.tasks import repository, service, views
@@ -140,6 +141,13 @@ def _occurrence_words(session: Session, context: Context, page: views.TaskPage) 
     return {"words_of": words_of, "lasting": partial(occurrences.lasts, page.occurrences)}
 
 
+def _unprotected(session: Session, viewer: Viewer, page: views.TaskPage) -> dependents.Dependents | None:
+    subject = page.task.subject
+    if subject.kind != "gateway":
+        return None
+    return dependents.of_faults(session, viewer, subject.id, page.alarms, page.occurrences)
+
+
 def _is_done_already(session: Session, viewer: Viewer, task_id: int, action: TaskAction) -> bool:
     """Whether this person's earlier, same request got through: a double tap is not an error."""
     task = repository.seen_by(session, viewer, task_id)
@@ -210,6 +218,7 @@ def _page(
         dial=telephone.dial,
         callable=telephone.callable_lines,
         **_occurrence_words(session, context, page),
+        unprotected=_unprotected(session, viewer, page),
         problem=refusals.sentence(problem, page.task, language) if problem else "",
         wanted=wanted,
     )
