@@ -6,11 +6,13 @@ changes in between goes out at once.
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import aiomqtt
 import msgspec
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from server.context import Context
 from server.db.models import GatewayCredential
@@ -22,11 +24,15 @@ from server.ingest.connection import broker_client, kept_connected
 
 log = structlog.get_logger(__name__)
 ANSWER_S: Final = 5.0
+AGAIN_S: Final = 30.0
 NO_ANSWER: Final = "no answer: has the broker the dynamic-security plugin, and the server's user its rights?"
 
 
 class BrokerRefusedError(Exception):
     """The broker does not do what it was asked: its configuration is to be looked at."""
+
+
+FAILURES: Final = (TimeoutError, BrokerRefusedError, StoreUnavailableError, SQLAlchemyError)
 
 
 class BrokerRights:
@@ -49,14 +55,14 @@ class BrokerRights:
 
     async def settle(self, gateway_id: str) -> bool:
         """Makes the broker agree about one gateway; False where it can't be asked now."""
-        wanted = await asyncio.to_thread(self._wanted, gateway_id)
         try:
+            wanted = await asyncio.to_thread(self._wanted, gateway_id)
             async with self._turn:
                 for one in wanted:
                     (answer,) = await self._ask([rights.asking(one.user)])
                     await self._apply(one, _client_in(answer))
-        except (aiomqtt.MqttError, TimeoutError, BrokerRefusedError) as error:
-            log.warning("rights_not_set", gateway=gateway_id, detail=str(error)[:300] or "no answer")
+        except (aiomqtt.MqttError, *FAILURES) as error:
+            log.warning("rights_not_set", gateway=gateway_id, detail=str(error)[:300] or NO_ANSWER)
             return False
         return True
 
@@ -67,7 +73,7 @@ class BrokerRights:
             try:
                 async with asyncio.TaskGroup() as group:
                     group.create_task(self._receive(client), name="broker-rights-answers")
-                    group.create_task(self._settle_all(), name="broker-rights-all")
+                    group.create_task(self._settle_until_done(), name="broker-rights-all")
             except BaseExceptionGroup as group_error:
                 lost, others = group_error.split(aiomqtt.MqttError)
                 if others is not None or lost is None:
@@ -84,20 +90,22 @@ class BrokerRights:
             self._answers.put_nowait(bytes(message.payload or b""))
         raise aiomqtt.MqttError("the connection ended")
 
-    async def _settle_all(self) -> None:
+    async def _settle_until_done(self) -> None:
+        while not await self._settle_all():  # noqa: ASYNC110 - what stood in the way is elsewhere
+            await asyncio.sleep(AGAIN_S)
+
+    async def _settle_all(self) -> bool:
         try:
             wanted = await asyncio.to_thread(self._wanted)
             async with self._turn:
                 found = await self._list()
                 for one in wanted:
                     await self._apply(one, found.get(one.user))
-        except (TimeoutError, BrokerRefusedError, StoreUnavailableError) as error:
-            reason = (
-                str(error)[:300] or "no answer: has it the dynamic-security plugin, and this user its rights?"
-            )
-            log.warning("rights_not_settled", detail=reason)
-            return
+        except FAILURES as error:
+            log.warning("rights_not_settled", detail=str(error)[:300] or NO_ANSWER)
+            return False
         self.settled.set()
+        return True
 
     async def _follow(self) -> None:
         with self._context.bus.subscribe() as changes:
@@ -105,7 +113,8 @@ class BrokerRights:
                 if change.kind == "enrolment":
                     await self.settle(change.id)
                 elif change.kind == "resync" and self._client is not None:
-                    await self._settle_all()
+                    with suppress(aiomqtt.MqttError):  # with the next connection, then
+                        await self._settle_all()
 
     async def _list(self) -> dict[str, Found]:
         found: dict[str, Found] = {}
