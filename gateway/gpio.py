@@ -102,6 +102,6 @@ def _closed(device: Any) -> None:
 
 
 def _output_error(name: str, pin: int, error: Exception) -> OutputError:
-    if isinstance(error, ImportError):
+    if isinstance(error, ModuleNotFoundError):
         return OutputError(f"{name}: {cut(error)}: pip install 'sunwell[gpio]'")
     return OutputError(f"{name} at GPIO {pin}: {type(error).__name__}: {cut(error)}")

@@ -56,6 +56,26 @@ async def test_the_program_is_ready_lives_and_stops(systemd: socket.socket, tmp_
         process.wait(5)
 
 
+async def test_a_gateway_that_waits_to_be_enrolled_lives_too(systemd: socket.socket, tmp_path: Path) -> None:
+    environment = os.environ | {
+        "SUNWELL_GATEWAY_DATA": str(tmp_path / "data"),
+        "SUNWELL_GATEWAY_IDENTITY": str(tmp_path / "identity"),
+        "SUNWELL_GATEWAY_PAGE__PORT": str(free_port()),
+        "NOTIFY_SOCKET": systemd.getsockname(),
+        "WATCHDOG_USEC": "1500000",
+    }
+    argv = [sys.executable, "-m", "sunwell", "gateway"]
+    process = await asyncio.to_thread(subprocess.Popen, argv, cwd=REPOSITORY, env=environment)
+    try:
+        assert await until(systemd, b"READY=1") == []
+        await until(systemd, b"WATCHDOG=1")
+        process.send_signal(signal.SIGTERM)
+        assert await asyncio.to_thread(process.wait, WAIT_S) == 0
+    finally:
+        process.kill()
+        process.wait(5)
+
+
 async def test_a_part_that_has_ended_ends_the_signs_of_life(systemd: socket.socket, tmp_path: Path) -> None:
     nowhere = Broker(port=free_port())
     settings = GatewaySettings(data=tmp_path / "data", uplink=nowhere, devices=nowhere)
