@@ -41,8 +41,6 @@ FOUND_AGAIN_S: Final = 900.0
 """How long the server may miss a found device that it was told of while it was away."""
 OLD_BROKER: Final = 0x84
 """The broker does not speak MQTT 5: go on with 3.1.1, which has all that is used here."""
-TAKEN_OVER: Final = 0x8E
-"""Somebody else has logged in under our name: our own earlier connections never hear of it."""
 REFUSALS: Final = frozenset({0x85, 0x86, 0x87, 0x8A, 0x8C})
 """MQTT 5 reasons that trying again does not change: client id, password, rights, ban."""
 
@@ -182,8 +180,6 @@ class Uplink:
 
     def _ended(self, error: BaseException) -> LinkEvent:
         text = cut(error)
-        if _reason(error) == TAKEN_OVER:
-            self._trouble("twin", "another gateway has logged in with this one's identity")
         if self._link.state is LinkState.ONLINE:
             _log.warning("connection to the server's broker lost", reason=text)
             return LinkEvent.LOST
@@ -330,11 +326,16 @@ class Uplink:
                 self._trouble("server", cut(error))
 
     def _acknowledge(self, message: wire.AckMessage) -> None:
+        """Only what this connection has sent: a late word about an earlier one is repeated when that is sent
+        again, and another gateway with our identity may have used the same numbers."""
         now_ms = monotonic_ms()
-        for seq in message.seqs:
-            self._window.acknowledged((message.lane, message.epoch, seq), now_ms)
+        ours = [
+            seq
+            for seq in message.seqs
+            if self._window.acknowledged((message.lane, message.epoch, seq), now_ms)
+        ]
         lane = self._keeper if message.lane == "alarm" else self._recorder
-        lane.acknowledge(message.epoch, message.seqs)
+        lane.acknowledge(message.epoch, ours)
         self._to_send.set()
 
 

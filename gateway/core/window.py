@@ -97,11 +97,12 @@ class Window:
             sent.handed = True
             sent.last_ms = now_ms
 
-    def acknowledged(self, item: ItemId, now_ms: int) -> None:
-        """The server has it."""
+    def acknowledged(self, item: ItemId, now_ms: int) -> bool:
+        """The server has it; whether it was sent on this connection."""
         sent = self._sent.pop(item, None)
         if sent is not None and sent.times == 1:
             self.rtt_ms = float(now_ms - sent.first_ms)
+        return sent is not None
 
     def reconnected(self) -> None:
         """A new connection: everything has to be sent anew."""

@@ -47,9 +47,8 @@ def judge(
     session: Session, gateway: Gateway, health: Health, *, twin_at: datetime | None, now: datetime
 ) -> None:
     """Raises a fault for what the report says is wrong, and ends those that it does not say any more."""
-    found = {rule: find(health, now) for rule, find in _FAULTS.items()}
-    if twin_at is not None:
-        found[GATEWAY_TWIN] = (twin_at, {})
+    found = {rule: find(health) for rule, find in _FAULTS.items()}
+    found[GATEWAY_TWIN] = None if twin_at is None else (twin_at, {})
     open_rules = set(
         session.scalars(
             select(Alarm.rule).where(
@@ -123,29 +122,19 @@ def raise_fault(
 Fault = tuple[datetime, dict[str, Any]]
 
 
-def _storage(health: Health, _now: datetime) -> Fault | None:
-    return _trouble(health, "lane", "disk")
+def _storage(health: Health) -> Fault | None:
+    found = next((one for one in health.troubles if (one.source, one.reason) == ("lane", "disk")), None)
+    return None if found is None else (from_ms(found.last_ms), {"detail": found.detail})
 
 
-def _twin(health: Health, now: datetime) -> Fault | None:
-    found = _trouble(health, "twin", "uplink")
-    return found if found is not None and now - found[0] < TWIN_FOR else None
-
-
-def _driver(health: Health, _now: datetime) -> Fault | None:
+def _driver(health: Health) -> Fault | None:
     away = [(one.away, one.name) for one in health.drivers if not isinstance(one.away, UnsetType)]
     if not away:
         return None
     return from_ms(min(one.since_ms for one, _ in away)), {"drivers": [name for _, name in away]}
 
 
-def _trouble(health: Health, source: str, reason: str) -> Fault | None:
-    found = next((one for one in health.troubles if (one.source, one.reason) == (source, reason)), None)
-    return None if found is None else (from_ms(found.last_ms), {"detail": found.detail})
-
-
-_FAULTS: Final[dict[str, Callable[[Health, datetime], Fault | None]]] = {
+_FAULTS: Final[dict[str, Callable[[Health], Fault | None]]] = {
     GATEWAY_STORAGE: _storage,
     GATEWAY_DRIVER: _driver,
-    GATEWAY_TWIN: _twin,
 }

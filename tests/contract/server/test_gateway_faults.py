@@ -100,14 +100,6 @@ def test_two_gateways_with_one_identity_are_noticed_by_their_alternating_session
     assert faults(street) == []
 
 
-def test_the_gateway_itself_says_that_it_was_thrown_out(street: Database) -> None:
-    said = Trouble(source="twin", reason="uplink", detail="another gateway", count=1, last_ms=to_ms(NOW))
-    report(street, 1, troubles=[said])
-    assert faults(street) == ["gateway_twin"]
-    report(street, TWIN_FOR.total_seconds() + 1, troubles=[said])
-    assert faults(street) == []
-
-
 def test_a_gateway_that_is_down_is_one_fault_and_a_server_that_starts_raises_none(street: Database) -> None:
     report(street)
     with street.write() as session:
