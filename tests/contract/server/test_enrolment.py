@@ -141,7 +141,7 @@ async def app(street: Database, tmp_path: Path) -> AsyncIterator[FastAPI]:
         settings=ServerSettings(data=tmp_path),
         database=street,
         store=store,
-        catalogue=Catalogue(),
+        catalogue=Catalogue({}),
         texts=RuleTexts([]),
         bus=Bus(asyncio.get_running_loop()),
     )
