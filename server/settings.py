@@ -73,7 +73,7 @@ class ServerSettings(BaseSettings):
     )
     channels_file: Path | None = Field(
         default=None,
-        description="People's addresses for messages (see docs/dispatch.md), mode 600; empty: the pages alone",
+        description="People's addresses for messages (docs/dispatch.md), mode 600; empty: the pages alone",
     )
     public_url: str = Field(
         default="",

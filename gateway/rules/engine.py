@@ -38,7 +38,8 @@ event (Zigbee2MQTT ends each action with one).
 where it has one), because a device without a clock gives a doubled message a new time.
 
 *Rules that change.* A rule whose condition is the same keeps its memory, whatever else changed; any other
-is ended (an open breach is cleared) and begins afresh. So are all rules of a position whose hardware was swapped.
+is ended (an open breach is cleared) and begins afresh. So are all rules of a position whose hardware was
+swapped.
 """
 
 import heapq

@@ -24,7 +24,7 @@ class GatewayCode(Base):
 
 class GatewayCredential(Base):
     """What an enrolled gateway has. `generation` goes up with each enrolment and makes the old password at
-    the broker void; `previous_key` may still renew, for a gateway that never got the answer to its renewal."""
+    the broker void; `previous_key` may still renew, for a gateway that never got its renewal's answer."""
 
     __tablename__ = "gateway_credentials"
 

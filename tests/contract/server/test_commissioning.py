@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import func, select
 
 from firmware_profiles import Catalogue
 from gateway.rules.model import Severity, TaskKind
@@ -99,7 +100,7 @@ class Bench:
 
     def count(self, model: Any) -> int:
         with self.database.read() as session:
-            return session.query(model).count()
+            return session.scalar(select(func.count()).select_from(model)) or 0
 
 
 @pytest.fixture

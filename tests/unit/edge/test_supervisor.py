@@ -29,6 +29,9 @@ class Failing:
     def apply(self, devices: Sequence[EdgeDevice]) -> None:
         self.devices = devices
 
+    def away(self) -> frozenset[str]:
+        return frozenset()
+
     async def run(self) -> None:
         if self.ends:
             end = self.ends.pop(0)

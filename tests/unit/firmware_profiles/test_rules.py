@@ -1,5 +1,7 @@
 """Default rules: the rule engine takes each of them, and silence and battery rules come of themselves."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -144,7 +146,7 @@ def test_durations_are_written_in_the_largest_whole_unit(milliseconds: int, text
 
 
 def test_a_heartbeat_by_mode_gives_a_silence_by_mode() -> None:
-    part = {
+    part: dict[str, Any] = {
         "default": "dry",
         "by": "leak",
         "modes": {
