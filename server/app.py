@@ -209,7 +209,6 @@ class Server:
             except (StoreUnavailableError, SQLAlchemyError) as error:
                 log.warning("gateway_watch_failed", detail=str(error)[:300])
 
-
     async def _watch_tests(self) -> None:
         """End tests whose time is over: what they hold back becomes an alarm."""
 

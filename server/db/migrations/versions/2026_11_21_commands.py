@@ -31,7 +31,9 @@ def upgrade() -> None:
         sa.Column("expires_at", moment, nullable=False),
         sa.Column("sent_at", moment, nullable=True),
         sa.Column("changed_at", moment, nullable=False),
-        sa.ForeignKeyConstraint(["gateway_id"], ["gateways.id"], name=op.f("fk_commands_gateway_id_gateways")),
+        sa.ForeignKeyConstraint(
+            ["gateway_id"], ["gateways.id"], name=op.f("fk_commands_gateway_id_gateways")
+        ),
         sa.ForeignKeyConstraint(["device_id"], ["devices.id"], name=op.f("fk_commands_device_id_devices")),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_commands_user_id_users")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_commands")),

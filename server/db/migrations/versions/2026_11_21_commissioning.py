@@ -40,7 +40,9 @@ def upgrade() -> None:
         sa.Column("photo", sa.String(), nullable=True),
         sa.Column("due_at", moment, nullable=True),
         sa.Column("settled", sa.Boolean(), nullable=False),
-        sa.ForeignKeyConstraint(["position_id"], ["positions.id"], name=op.f(f"fk_{table}_position_id_positions")),
+        sa.ForeignKeyConstraint(
+            ["position_id"], ["positions.id"], name=op.f(f"fk_{table}_position_id_positions")
+        ),
         sa.ForeignKeyConstraint(["device_id"], ["devices.id"], name=op.f(f"fk_{table}_device_id_devices")),
         sa.ForeignKeyConstraint(["started_by"], ["users.id"], name=op.f(f"fk_{table}_started_by_users")),
         sa.ForeignKeyConstraint(["ended_by"], ["users.id"], name=op.f(f"fk_{table}_ended_by_users")),
