@@ -5,7 +5,19 @@ import sys
 
 import typer
 
-COMMANDS = ("demo", "server", "gateway", "gateway-code", "broker-certificate", "simulate", "user", "profile")
+COMMANDS = (
+    "demo",
+    "server",
+    "gateway",
+    "gateway-code",
+    "broker-certificate",
+    "simulate",
+    "user",
+    "import",
+    "profile",
+)
+MODULES = {"import": "import_tables"}
+"""Where a command's name cannot be a module's."""
 
 
 def main() -> None:
@@ -23,8 +35,9 @@ def _sunwell() -> None:
 
 
 def _mount(app: typer.Typer, name: str) -> None:
+    own = MODULES.get(name, name.replace("-", "_"))
     try:
-        module = importlib.import_module(f"sunwell.commands.{name.replace('-', '_')}")
+        module = importlib.import_module(f"sunwell.commands.{own}")
     except ModuleNotFoundError as error:
         root = (error.name or "").split(".")[0]
         if root in ("sunwell", "server", "gateway", "edge", "firmware_profiles"):
@@ -35,7 +48,7 @@ def _mount(app: typer.Typer, name: str) -> None:
     if hasattr(module, "app"):
         app.add_typer(module.app, name=name)
     else:
-        app.command(name)(getattr(module, name.replace("-", "_")))
+        app.command(name)(getattr(module, own))
 
 
 def _explain(app: typer.Typer, name: str, text: str) -> None:

@@ -12,6 +12,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from firmware_profiles import Catalogue, FirmwareFit, Point, Profile
+from server.commissioning.repository import standings
+from server.commissioning.states import Standing
 from server.db.models import Area, Attachment, Device, Gateway, Position, Resident, Task, Well
 from server.devices import repository
 from server.devices.freshness import Freshness, freshness, telling
@@ -67,6 +69,7 @@ class DeviceView:
     last_at: datetime | None
     freshness: Freshness
     battery: BatteryView
+    standing: Standing
     task_id: int | None
 
 
@@ -134,6 +137,8 @@ def _views(
     residents: dict[str, str] = dict(session.execute(select(Resident.id, Resident.name)).all())
     wells: dict[str, str] = dict(session.execute(select(Well.id, Well.name)).all())
     tasks = open_tasks(session, viewer)
+    ids = [position.id for _, position in rows] if len(rows) == 1 else None
+    tested = standings(session, now=now, position_ids=ids)
     found = []
     for device, position in rows:
         profile = catalogue.get(device.profile)
@@ -160,6 +165,7 @@ def _views(
                 last_at=last_at,
                 freshness=freshness(profile, last_at, now=now, state=telling(profile, values)),
                 battery=_battery(profile, values),
+                standing=tested[position.id],
                 task_id=task.id if task else None,
             )
         )

@@ -9,6 +9,8 @@ from sqlalchemy import select
 
 from server.audit import service as audit
 from server.clock import now
+from server.commissioning.repository import standings
+from server.commissioning.states import Protection
 from server.db.base import Base
 from server.db.models import Area, Gateway, Position, Resident, Well
 from server.dependencies import GetContext, GetViewer
@@ -53,10 +55,11 @@ class WellOut(WellIn, _Out):
 
 
 class PositionOut(PositionIn, _Out):
-    """A position."""
+    """A position. `protection` says whether it protects; None in the answer to a PUT."""
 
     id: str
     created_at: datetime
+    protection: Protection | None = None
 
 
 class GatewayOut(GatewayIn, _Out):
@@ -130,8 +133,13 @@ def put_well(context: GetContext, viewer: GetViewer, key: str, body: WellIn) -> 
 
 @router.get("/positions")
 def list_positions(context: GetContext, viewer: GetViewer) -> list[PositionOut]:
-    """All positions."""
-    return _all(context, viewer, Right.VIEW_DEVICES, Position, PositionOut)
+    """All positions, each with whether it protects."""
+    found = _all(context, viewer, Right.VIEW_DEVICES, Position, PositionOut)
+    with context.database.read() as session:
+        states = standings(session, now=now())
+    for one in found:
+        one.protection = states[one.id].state if one.id in states else None
+    return found
 
 
 @router.put("/positions/{key}")

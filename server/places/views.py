@@ -13,6 +13,8 @@ from sqlalchemy.orm import Session
 
 from firmware_profiles import Catalogue
 from gateway.rules.model import TaskKind
+from server.commissioning.repository import standings
+from server.commissioning.states import Protection
 from server.db.models import Area, Device, Gateway, Position, Resident, Task, Well
 from server.devices import repository as devices
 from server.devices.freshness import Freshness, freshness, telling
@@ -37,7 +39,7 @@ class Place:
     area: str
     latitude: float
     longitude: float
-    status: Literal["ok", "alarm", "silent"]
+    status: Literal["ok", "alarm", "silent", "unprotected"]
     severity: str | None = None
     rule: str | None = None
     task_id: int | None = None
@@ -52,9 +54,11 @@ def places(
     tasks = open_tasks(session, viewer)
     areas: dict[str, str] = dict(session.execute(select(Area.id, Area.name)).all())
     attached = [(row[0], row[1]) for row in devices.attached(session)]
-    groups: dict[tuple[Kind, str], list[tuple[Device, Position]]] = {}
-    for device, position in attached:
-        groups.setdefault(_key(position), []).append((device, position))
+    tested = standings(session, now=now)
+    devices_at = {position.id: device for device, position in attached}
+    groups: dict[tuple[Kind, str], list[tuple[Device | None, Position]]] = {}
+    for position in session.scalars(select(Position).order_by(Position.id)):
+        groups.setdefault(_key(position), []).append((devices_at.get(position.id), position))
     sites: dict[tuple[str, str], Resident | Well] = {}
     for resident in session.scalars(select(Resident)):
         sites["home", resident.id] = resident
@@ -68,7 +72,12 @@ def places(
         if site.latitude is None or site.longitude is None:
             continue
         subjects = [subject for _, position in members for subject in subjects_of(position)]
-        silent = any(_is_silent(device, position, catalogue, latest, now) for device, position in members)
+        there = [(device, position) for device, position in members if device is not None]
+        silent = any(_is_silent(device, position, catalogue, latest, now) for device, position in there)
+        bare = any(
+            position.id in tested and tested[position.id].state is not Protection.PROTECTING
+            for _, position in members
+        )
         found.append(
             Place(
                 kind=kind,
@@ -77,8 +86,8 @@ def places(
                 area=areas.get(site.area_id, ""),
                 latitude=site.latitude,
                 longitude=site.longitude,
-                device_id=members[0][0].id if viewer.may(Right.VIEW_DEVICES) else None,
-                **_state(worst_task(tasks, subjects), silent=silent),
+                device_id=there[0][0].id if there and viewer.may(Right.VIEW_DEVICES) else None,
+                **_state(worst_task(tasks, subjects), silent=silent, unprotected=bare),
             )
         )
     return found + _gateways(session, viewer, attached, tasks, areas)
@@ -141,9 +150,9 @@ def _is_silent(
     return state in (Freshness.SILENT, Freshness.NEVER)
 
 
-def _state(task: Task | None, *, silent: bool) -> dict[str, Any]:
+def _state(task: Task | None, *, silent: bool, unprotected: bool = False) -> dict[str, Any]:
     if task is None:
-        return {"status": "silent" if silent else "ok"}
+        return {"status": "silent" if silent else "unprotected" if unprotected else "ok"}
     return {
         "status": "alarm",
         "severity": task.severity,

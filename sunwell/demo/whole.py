@@ -12,7 +12,7 @@ from gateway.app import GatewayApp
 from gateway.settings import Broker, GatewaySettings
 from server.app import Server
 from server.settings import ServerSettings, make_secret
-from sunwell.demo import people
+from sunwell.demo import commissioned, people
 from sunwell.demo.broker import running_broker
 from sunwell.demo.page import extension
 from sunwell.demo.scenario import Scenario
@@ -68,6 +68,8 @@ async def running_demo(settings: DemoSettings) -> AsyncIterator[Server]:
         await stack.enter_async_context(server.running())
         token = await asyncio.to_thread(people.settle, server.context)
         await register(server.url, token, street.registry() if street else _lone_registry())
+        if street:
+            await asyncio.to_thread(commissioned.settle, server.context)
         for name in names:
             port = cable.port if name == CUT_GATEWAY else inner
             await stack.enter_async_context(GatewayApp(_gateway_settings(settings, name, port, files[name])))

@@ -95,6 +95,7 @@ async def detail(request: Request, device_id: str, context: GetContext, viewer: 
         rules=profile.rule_templates() if profile else (),
         offers=offered.of_profile(profile) if profile else (),
         complete=complete,
+        may_register=viewer.may(Right.REGISTER),
         rhythm=(duration_text(mode.every), duration_text(mode.silent_after)) if mode else None,
     )
 

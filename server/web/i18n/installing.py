@@ -95,6 +95,8 @@ ZH: Final[dict[str, str]] = {
     "install.signed": "测试通过，从现在起守护。",
     "install.by": "测试人",
     "install.more": "没有测试，或者不是我按的",
+    "map.unprotected": "未测试或待复测",
+    "map.count_unprotected": "{count} 处未测试",
     "import.title": "批量导入",
     "import.help": "CSV（UTF-8 或 GB18030）或 Excel 表格。先检查，列出所有错误；全部正确才写入。",
     "import.file": "文件",
@@ -212,6 +214,8 @@ EN: Final[dict[str, str]] = {
     "install.signed": "The test has passed: it protects from now on.",
     "install.by": "tested by",
     "install.more": "No test, or not my press",
+    "map.unprotected": "untested or test due",
+    "map.count_unprotected": "{count} untested",
     "import.title": "Import many",
     "import.help": "CSV (UTF-8 or GB18030) or an Excel sheet. It is checked first and every mistake listed; "
     "it is written only when all is right.",

@@ -63,7 +63,7 @@ def _found(
                 "name": place.name,
                 "area": place.area,
                 "at": [place.latitude, place.longitude],
-                "status": place.status if complete or place.status == "alarm" else "ok",
+                "status": place.status if complete or place.status in ("alarm", "unprotected") else "ok",
                 "severity": place.severity,
                 "what": context.texts.name(place.rule, language) if place.rule else None,
                 "waiting": place.waiting,

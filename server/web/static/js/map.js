@@ -40,6 +40,7 @@ window.addEventListener("load", () => {
     }
     count("alarm", found.places);
     count("silent", found.places);
+    count("unprotected", found.places);
     document.getElementById("map-none").hidden = found.places.length > 0;
   }
 
@@ -59,7 +60,7 @@ window.addEventListener("load", () => {
       marker.setIcon(icon(place, element.dataset.icons));
     }
     marker.look = look;
-    marker.setZIndexOffset({ alarm: 2000, silent: 500, ok: 0 }[place.status] + (place.kind === "gateway" ? 100 : 0));
+    marker.setZIndexOffset({ alarm: 2000, silent: 500, unprotected: 400, ok: 0 }[place.status] + (place.kind === "gateway" ? 100 : 0));
     marker.setPopupContent(popup(place));
     const named = marker.getElement();
     named.setAttribute("role", "button");

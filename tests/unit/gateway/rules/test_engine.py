@@ -350,3 +350,41 @@ class TestRestart:
         judge.take_changes()
         hear(judge, said(10, {"status": "empty", "level": 11}))
         assert judge.take_changes() == []
+
+
+class TestSwappedHardware:
+    """The rules of a position begin afresh with its new device."""
+
+    def test_a_condition_that_stood_is_ended_and_told_anew(self) -> None:
+        judge = engine(rule(FALL))
+        hear(judge, said(0, {"status": "fall"}))
+        ends = judge.replace_rules([rule(FALL)], at(10), {HOME: "d2"})
+        assert brief(ends) == [("cleared", "b1", 10)]
+        assert brief(hear(judge, said(11, {"status": "fall"}, device="d2"))) == [("occurred", "b2", 11)]
+
+    def test_what_the_old_one_began_the_new_one_does_not_finish(self) -> None:
+        judge = engine(rule(WATER))
+        hear(judge, said(0, {"level": 81}))
+        judge.replace_rules([rule(WATER)], at(10), {HOME: "d2"})
+        assert judge.tick(at(40)) == []
+
+    def test_silence_is_counted_from_the_swap_and_told_of_the_new_one(self) -> None:
+        judge = engine(rule(TestSilence.QUIET))
+        hear(judge, said(0, {"x": 1}))
+        judge.replace_rules([rule(TestSilence.QUIET)], at(50), {HOME: "d2"})
+        assert judge.tick(at(109)) == []
+        (news,) = judge.tick(at(110))
+        assert news.device == "d2"
+
+    def test_it_is_known_after_a_restart_too(self) -> None:
+        judge = engine(rule(FALL))
+        hear(judge, said(0, {"status": "fall"}))
+        new = Engine(new_breach=lambda: "after", started_ms=at(5))
+        new.restore(judge.export(), [])
+        assert brief(new.replace_rules([rule(FALL)], at(5), {HOME: "d2"})) == [("cleared", "b1", 5)]
+
+    def test_the_same_device_keeps_everything(self) -> None:
+        judge = engine(rule(FALL))
+        hear(judge, said(0, {"status": "fall"}))
+        assert judge.replace_rules([rule(FALL)], at(10), {HOME: "d1"}) == []
+        assert hear(judge, said(11, {"status": "fall"})) == []

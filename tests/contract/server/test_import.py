@@ -1,0 +1,130 @@
+"""A file is written whole or not at all, with every mistake told at once, on both engines."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from firmware_profiles import Catalogue
+from server.alarms.texts import RuleTexts
+from server.context import Context
+from server.db.database import Database
+from server.db.models import AuditEntry, Device, Gateway, Position, Resident
+from server.errors import ForbiddenError
+from server.importing import service
+from server.importing.service import Report
+from server.live.bus import Bus
+from server.settings import ServerSettings
+from server.timeseries.sqlite import SqliteStore
+from server.users.roles import Role
+from server.users.viewer import Viewer
+from tests.contract.server.conftest import NOW, person
+from tests.unit.server.importing.test_tables import book
+
+RESIDENTS = [["id", "area_id", "name", "address"], ["r2", "area", "李大爷", "幸福路2号"]]
+POSITIONS = [["id", "area_id", "name", "resident_id"], ["home-2-bed", "area", "床头", "r2"]]
+DEVICES = [
+    ["id", "gateway_id", "position_id", "profile", "address.topic"],
+    ["d-2", "gw-1", "home-2-bed", "tuya-ts0215a-sos", "zigbee2mqtt/sos-2"],
+]
+
+
+@pytest.fixture
+async def context(street: Database, catalogue: Catalogue, tmp_path: Path) -> AsyncIterator[Context]:
+    store = SqliteStore(tmp_path / "readings.db")
+    yield Context(
+        settings=ServerSettings(data=tmp_path),
+        database=street,
+        store=store,
+        catalogue=catalogue,
+        texts=RuleTexts(catalogue.values()),
+        bus=Bus(asyncio.get_running_loop()),
+    )
+    await store.close()
+
+
+@pytest.fixture
+def installer(street: Database) -> Viewer:
+    return person(street, Role.INSTALLER, "installer")
+
+
+def run(context: Context, viewer: Viewer, sheets: dict[str, list[list[object]]], *, apply: bool) -> Report:
+    return service.run(context, viewer, name="a.xlsx", data=book(sheets), kind=None, apply=apply, now=NOW)
+
+
+async def test_checked_then_written_then_nothing_new(context: Context, installer: Viewer) -> None:
+    sheets: dict[str, list[list[object]]] = {
+        "devices": [*DEVICES], "positions": [*POSITIONS], "residents": [*RESIDENTS]
+    }  # fmt: skip
+    checked = run(context, installer, sheets, apply=False)
+    assert (checked.errors, checked.rows, checked.applied) == ((), 3, False)
+    with context.database.read() as session:
+        assert session.get(Resident, "r2") is None
+        before = session.get_one(Gateway, "gw-1").desired_version
+    for _ in range(2):
+        assert run(context, installer, sheets, apply=True).applied
+    with context.database.read() as session:
+        assert session.get_one(Position, "home-2-bed").resident_id == "r2"
+        assert session.get_one(Device, "d-2").driver == "mqtt"
+        assert session.get_one(Gateway, "gw-1").desired_version == before + 1
+        entry = session.query(AuditEntry).filter_by(action="import").first()
+        assert entry is not None
+        assert entry.detail["rows"] == {"residents": 1, "wells": 0, "positions": 1, "devices": 1}
+
+
+async def test_every_mistake_at_once_and_nothing_written(context: Context, installer: Viewer) -> None:
+    sheets: dict[str, list[list[object]]] = {
+        "residents": [*RESIDENTS, ["r 3", "area", "x", "y"], ["r4", "nowhere", "", "y"]],
+        "positions": [*POSITIONS, ["home-2-bed", "area", "again", "r2"], ["p3", "area", "n", "r99"]],
+        "devices": [
+            *DEVICES,
+            ["d-3", "gw-9", "home-2-bed", "tuya-ts0215a-sos", "a/b"],
+            ["d-4", "gw-1", "p9", "no-such", "#"],
+            ["d-5", "gw-1", "home-sos", "tuya-ts0215a-sos", "a/c"],
+        ],
+    }
+    report = run(context, installer, sheets, apply=True)
+    assert not report.applied
+    assert {(error.sheet, error.row, error.column) for error in report.errors} == {
+        ("residents", 3, "id"),
+        ("residents", 4, "name"),
+        ("residents", 4, "area_id"),
+        ("positions", 3, "id"),
+        ("positions", 4, "resident_id"),
+        ("devices", 3, "gateway_id"),
+        ("devices", 4, "position_id"),
+        ("devices", 5, "position_id"),
+    }
+    assert all(error.what and error.fix for error in report.errors)
+    with context.database.read() as session:
+        assert session.get(Resident, "r2") is None
+
+
+async def test_columns_that_are_not_there_keep_what_was(context: Context, installer: Viewer) -> None:
+    sheets: dict[str, list[list[object]]] = {"residents": [["id", "phone"], ["r1", 13800000001]]}
+    assert run(context, installer, sheets, apply=True).applied
+    with context.database.read() as session:
+        resident = session.get_one(Resident, "r1")
+    assert (resident.name, resident.phone, resident.access) == ("王秀英", "13800000001", "钥匙在邻居家")
+
+
+async def test_what_changed_after_the_check_undoes_all(
+    context: Context, installer: Viewer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody takes the position between the check and the writing."""
+    monkeypatch.setattr(service, "_device_problems", lambda *_: [])
+    sheets: dict[str, list[list[object]]] = {
+        "residents": [*RESIDENTS],
+        "devices": [DEVICES[0], ["d-9", "gw-1", "home-sos", "tuya-ts0215a-sos", "a/c"]],
+    }
+    report = run(context, installer, sheets, apply=True)
+    assert [(error.sheet, error.row) for error in report.errors] == [("devices", 2)]
+    with context.database.read() as session:
+        assert session.get(Resident, "r2") is None
+        assert session.get(Device, "d-9") is None
+
+
+async def test_not_everybody_imports(context: Context, street: Database) -> None:
+    with pytest.raises(ForbiddenError):
+        run(context, person(street, Role.CARER, "carer"), {"residents": [*RESIDENTS]}, apply=False)
