@@ -65,9 +65,9 @@ def make(
     if not log:
         missing.append("log: no lines (run it as root or as a member of systemd-journal)")
     told = [redaction.log_line(line, names) for line in log[-LINES:]]
-    ours = [json.dumps(line) for line in told if line is not None]
+    ours = [json.dumps(line, ensure_ascii=False) for line in told if line is not None]
     files["about.json"] |= {"log_lines": len(ours), "other_lines": len(told) - len(ours), "missing": missing}
-    texts = {name: json.dumps(value, indent=1) for name, value in files.items()}
+    texts = {name: json.dumps(value, indent=1, ensure_ascii=False) for name, value in files.items()}
     texts |= {"log.jsonl": "\n".join(ours), "README.txt": _README}
     return _zip(texts.items()), missing
 

@@ -2,6 +2,7 @@
 # Installs or updates a Sunwell gateway on Raspberry Pi OS 64-bit (Debian 12 or later).
 #
 #   sudo deploy/gateway/install.sh [--dry-run] [--wheels DIR] [--with-zigbee2mqtt] [--any-system] [--root DIR]
+#                                  [--python PROGRAM]
 #
 # Run it again to update: what is there already stays as it is, settings are never overwritten, and a release
 # that was not finished is made anew. The program (/opt/sunwell), its settings (/etc/sunwell) and its data
@@ -11,12 +12,15 @@
 #   --wheels DIR        take the program and its libraries from this folder, without a network
 #   --with-zigbee2mqtt  wire a Zigbee2MQTT that stands in /opt/zigbee2mqtt to the broker
 #   --any-system        also on another Debian or another processor
+#   --python PROGRAM    the Python for the program, 3.11 or later, that its user may run (/usr/bin/python3)
 #   --root DIR          put all files under DIR and touch neither users nor services (for images and tests)
 set -euo pipefail
+umask 022
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 source=$(cd "$here/../.." && pwd)
 kept_releases=3
+python=/usr/bin/python3
 dry='' wheels='' zigbee='' any='' root=''
 
 usage() { sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"; }
@@ -29,6 +33,7 @@ while [ $# -gt 0 ]; do
         --wheels) wheels=${2:?--wheels needs a folder}; shift ;;
         --with-zigbee2mqtt) zigbee=yes ;;
         --any-system) any=yes ;;
+        --python) python=${2:?--python needs a program}; shift ;;
         --root) root=${2:?--root needs a folder}; shift ;;
         --help | -h) usage; exit 0 ;;
         *) usage >&2; fail "unknown option $1" ;;
@@ -109,7 +114,7 @@ make_release() { # make_release PATH VERSION
     local pip=("$root$1/bin/pip" install --quiet --disable-pip-version-check)
     rm -rf "${root:?}$1" "$root$1"
     install -d -m 755 "$root/opt/sunwell/releases"
-    python3 -m venv "$root$1"
+    "$python" -m venv "$root$1"
     if [ -n "$wheels" ]; then
         "${pip[@]}" --no-index --find-links "$wheels" "sunwell[gpio]==$2"
     else
@@ -158,7 +163,7 @@ make_password() {
 }
 broker_users() {
     local users=$root/var/lib/sunwell-broker/dynamic-security.json secrets=$root/etc/sunwell/secrets/broker_
-    python3 "$source/scripts/broker-users" "$users" \
+    "$python" "$source/scripts/broker-users" "$users" \
         "edge=${secrets}edge" "bridge=${secrets}bridge" "devices=${secrets}devices"
     own mosquitto:mosquitto "$users"
 }

@@ -87,7 +87,8 @@ class Machine:
     def run(self, *options: str) -> subprocess.CompletedProcess[str]:
         """Run the script."""
         script = self.checkout / "deploy" / "gateway" / "install.sh"
-        command = [str(script), "--root", str(self.root), "--wheels", str(self.wheels), *options]
+        command = [str(script), "--root", str(self.root), "--wheels", str(self.wheels)]
+        command += ["--python", sys.executable, *options]
         return subprocess.run(command, capture_output=True, text=True, check=False)
 
     def files(self) -> dict[str, bytes]:
