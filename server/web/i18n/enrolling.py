@@ -30,8 +30,7 @@ ZH: Final[dict[str, str]] = {
     "enrolment.type": "或者在网关上运行：",
     "enrolment.not_offered": "这台服务器不能登记网关",
     "enrolment.not_offered_help": "演示系统内置的消息服务器没有证书和权限插件，这里只能看到登记码的样子。"
-    "正式部署时设置 SUNWELL_SERVER_ENROL_ADDRESS、SUNWELL_SERVER_ENROL_PORT "
-    "和 SUNWELL_SERVER_GATEWAY_BROKER。",
+    "正式部署需要的设置见 docs/gateway.md。",
     "enrolment.qr": "登记二维码",
     "enrolment.connection": "连接",
 }
@@ -67,8 +66,7 @@ EN: Final[dict[str, str]] = {
     "enrolment.type": "Or run on the gateway:",
     "enrolment.not_offered": "This server enrols nobody",
     "enrolment.not_offered_help": "The demo's embedded broker knows neither certificates nor rights, so this "
-    "only shows what a code looks like. Elsewhere set SUNWELL_SERVER_ENROL_ADDRESS, "
-    "SUNWELL_SERVER_ENROL_PORT and SUNWELL_SERVER_GATEWAY_BROKER.",
+    "only shows what a code looks like. What else it takes stands in docs/gateway.md.",
     "enrolment.qr": "QR code for enrolment",
     "enrolment.connection": "Connection",
 }
