@@ -18,6 +18,7 @@ from server.db.migrate import is_current
 from server.dependencies import GetContext
 from server.devices.routes import router as devices
 from server.dispatch import auditor
+from server.dispatch.routes import router as dispatch
 from server.enrolment.routes import gateways as enrolling
 from server.enrolment.routes import people as enrolment
 from server.errors import ServerError, StoreUnavailableError
@@ -37,7 +38,7 @@ def mount(app: FastAPI) -> None:
     v1 = APIRouter(prefix=PREFIX, dependencies=[Depends(same_origin)])
     for router in (tasks, alarms, devices, commands, found, places, enrolment, readings, users, audit):
         v1.include_router(router)
-    for router in (commissioning, importing):
+    for router in (commissioning, dispatch, importing):
         v1.include_router(router)
     app.include_router(v1)
     app.include_router(enrolling, prefix=PREFIX)

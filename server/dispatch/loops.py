@@ -70,17 +70,23 @@ def run_due(database: Database, book: AddressBook) -> int:
     passed: set[int] = set()
     while True:
         with database.read() as session:
-            step_id = worker.due_step(session, now=now(), without=passed)
-        if step_id is None:
+            due = worker.due_steps(session, now=now(), without=passed)
+        if not due:
             return done
-        passed.add(step_id)
-        try:
-            with database.write() as session:
-                done += worker.do_step(session, step_id, book.current(), now=now())
-        except StoreUnavailableError:
-            raise
-        except Exception:  # the one supervised place: a step that cannot be done holds up no other
-            log.exception("step_failed", step=step_id)
+        passed.update(due)
+        for step_id in due:
+            done += _do_step(database, book, step_id)
+
+
+def _do_step(database: Database, book: AddressBook, step_id: int) -> bool:
+    try:
+        with database.write() as session:
+            return worker.do_step(session, step_id, book.current(), now=now())
+    except StoreUnavailableError:
+        raise
+    except Exception:  # the one supervised place: a step that cannot be done holds up no other
+        log.exception("step_failed", step=step_id)
+        return False
 
 
 async def _again(name: str, database: Database, work: Callable[[], None], pause_s: float) -> None:

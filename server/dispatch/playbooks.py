@@ -159,6 +159,11 @@ def stored(session: Session) -> Sequence[StoredPlaybook]:
     return session.scalars(select(StoredPlaybook).order_by(StoredPlaybook.id.desc())).all()
 
 
+def read(row: StoredPlaybook) -> PlaybookIn:
+    """What a version says."""
+    return PlaybookIn.model_validate(row.plan)
+
+
 def _versions(
     session: Session, kind: TaskKind, severity: Severity, resident_id: str | None
 ) -> Sequence[StoredPlaybook]:

@@ -5,7 +5,7 @@ writer. Whatever a step does (who is told, what is planned next, the line on the
 the mark that it is done, so that a process which is killed on the way has done nothing at all.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -21,16 +21,19 @@ from server.notify import deliveries
 from server.notify.channels import PAGE, Addresses
 from server.tasks.states import TaskAction, TaskState, move
 
+AT_ONCE: Final = 32
+"""Due steps that are looked up together."""
 
-def due_step(session: Session, *, now: datetime, without: Collection[int] = ()) -> int | None:
-    """The number of the step that is due for the longest, if there is one; nothing is locked."""
+
+def due_steps(session: Session, *, now: datetime, without: Collection[int] = ()) -> Sequence[int]:
+    """The numbers of steps that are due, the longest due first; nothing is locked."""
     query = (
         select(DispatchStep.id)
         .where(DispatchStep.state == "planned", DispatchStep.due_at <= now, DispatchStep.id.not_in(without))
         .order_by(DispatchStep.due_at)
-        .limit(1)
+        .limit(AT_ONCE)
     )
-    return session.scalar(query)
+    return session.scalars(query).all()
 
 
 def do_step(session: Session, step_id: int, addresses: Addresses, *, now: datetime) -> bool:

@@ -24,6 +24,7 @@ ENTRIES: Final = (
     Entry("devices:list", "nav.devices", "devices", Right.VIEW_DEVICES),
     Entry("install:list", "nav.install", "scan", Right.REGISTER),
     Entry("gateways:list", "nav.gateways", "gateways", Right.VIEW_DEVICES),
+    Entry("playbooks:list", "nav.playbooks", "flag", Right.PLAYBOOKS),
     Entry("quarantine:list", "nav.quarantine", "quarantine", Right.REGISTER),
 )
 

@@ -22,6 +22,8 @@ from server.web.live.routes import router as live
 from server.web.login.routes import router as login
 from server.web.map.routes import router as street
 from server.web.navigation import ENTRIES, Entry
+from server.web.playbooks.routes import router as playbooks
+from server.web.playbooks.take import router as take
 from server.web.profiles.routes import router as profiles
 from server.web.quarantine.routes import router as quarantine
 from server.web.rendering import STATIC, Pages, static_versions, templates
@@ -40,6 +42,8 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     enrolment,
     commands,
     quarantine,
+    playbooks,
+    take,
 )
 
 

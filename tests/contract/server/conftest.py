@@ -6,10 +6,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from firmware_profiles import Catalogue, load_catalogue
 from server.db.database import Database
 from server.db.migrate import upgrade
+from server.db.models import User
 from server.devices.schemas import DeviceIn
 from server.devices.service import register
 from server.places import schemas, service
@@ -116,3 +118,19 @@ def person(database: Database, role: Role, login: str) -> Viewer:
     with database.write() as session:
         user = users.add(session, login=login, name=login, role=role, password="correct horse", now=NOW)
         return Viewer(user_id=user.id, name=user.name, role=role)
+
+
+@pytest.fixture
+def staffed(street: Database) -> Database:
+    """The street with two carers, a dispatcher, a manager and somebody for maintenance."""
+    roles = {"li": "carer", "wang": "carer", "zhou": "dispatcher", "sun": "manager", "zhao": "maintenance"}
+    for login, role in roles.items():
+        person(street, Role(role), login)
+    return street
+
+
+def viewer_of(database: Database, login: str) -> Viewer:
+    """That person."""
+    with database.read() as session:
+        user = session.scalars(select(User).where(User.login == login)).one()
+        return Viewer(user_id=user.id, name=user.name, role=Role(user.role))

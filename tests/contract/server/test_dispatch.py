@@ -1,6 +1,5 @@
 """Steps and deliveries in the record: who is told, when, and what stops it. On both SQL engines."""
 
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -10,7 +9,7 @@ from pydantic import SecretStr
 from sqlalchemy import select
 
 from gateway.rules.model import Severity, TaskKind
-from server.alarms.texts import DISPATCH_OVERDUE, RuleTexts
+from server.alarms.texts import DISPATCH_OVERDUE
 from server.db.database import Database
 from server.db.models import (
     Alarm,
@@ -26,15 +25,12 @@ from server.db.models import (
 from server.dispatch import auditor, playbooks, worker
 from server.dispatch.playbooks import PlaybookIn
 from server.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
-from server.notify import deliveries
-from server.notify.channels import AddressBook, Addresses, SendError
-from server.notify.sender import Sender
+from server.notify.channels import Addresses
 from server.tasks import service
 from server.tasks.service import Act
 from server.tasks.states import TaskAction
-from server.users.roles import Role
 from server.users.viewer import Viewer
-from tests.contract.server.conftest import NOW, person
+from tests.contract.server.conftest import NOW, viewer_of
 from tests.contract.server.test_alarm_record import press, record
 
 A = TaskAction
@@ -56,11 +52,12 @@ def work(database: Database, now: datetime, addresses: Addresses = NOBODY_HAS) -
     done = 0
     while True:
         with database.read() as session:
-            step_id = worker.due_step(session, now=now)
-        if step_id is None:
+            due = worker.due_steps(session, now=now)
+        if not due:
             return done
-        with database.write() as session:
-            done += worker.do_step(session, step_id, addresses, now=now)
+        for step_id in due:
+            with database.write() as session:
+                done += worker.do_step(session, step_id, addresses, now=now)
 
 
 def act(database: Database, viewer: Viewer, action: TaskAction, now: datetime, **facts: object) -> Task:
@@ -99,22 +96,6 @@ def planned(database: Database) -> list[tuple[str, datetime]]:
         return sorted((row.kind, row.due_at) for row in rows)
 
 
-@pytest.fixture
-def staffed(street: Database) -> Database:
-    """The street with two carers, a dispatcher, a manager and somebody for maintenance."""
-    roles = {"li": "carer", "wang": "carer", "zhou": "dispatcher", "sun": "manager", "zhao": "maintenance"}
-    for login, role in roles.items():
-        person(street, Role(role), login)
-    return street
-
-
-def viewer(database: Database, login: str) -> Viewer:
-    """That person."""
-    with database.read() as session:
-        user = session.scalars(select(User).where(User.login == login)).one()
-        return Viewer(user_id=user.id, name=user.name, role=Role(user.role))
-
-
 def test_an_unanswered_press_goes_from_step_to_step_to_the_end(staffed: Database) -> None:
     """Steps without people hand on at once; the others wait for their time limit; the end is said."""
     record(staffed, press(1))
@@ -142,16 +123,16 @@ def test_who_accepts_first_has_it_and_nothing_more_is_sent(staffed: Database) ->
     record(staffed, press(1))
     work(staffed, NOW, LI_HAS)
     assert sends(staffed) == [("li", "ntfy", "queued"), ("wang", "page", "sent")]
-    act(staffed, viewer(staffed, "wang"), A.ACKNOWLEDGE, at(5))
+    act(staffed, viewer_of(staffed, "wang"), A.ACKNOWLEDGE, at(5))
     assert sends(staffed) == [("li", "ntfy", "cancelled"), ("wang", "page", "sent")]
     assert planned(staffed) == [("arrival", at(905)), ("taken", at(5))]
     with pytest.raises(ConflictError, match="wang has it"):
-        act(staffed, viewer(staffed, "li"), A.ACKNOWLEDGE, at(6))
+        act(staffed, viewer_of(staffed, "li"), A.ACKNOWLEDGE, at(6))
 
 
 def test_two_people_who_accept_at_once_get_one_winner(staffed: Database) -> None:
     record(staffed, press(1))
-    people = [viewer(staffed, login) for login in ("li", "wang", "zhou", "sun")]
+    people = [viewer_of(staffed, login) for login in ("li", "wang", "zhou", "sun")]
 
     def take(who: Viewer) -> str:
         try:
@@ -167,24 +148,11 @@ def test_two_people_who_accept_at_once_get_one_winner(staffed: Database) -> None
     assert all(f"{winner.name} has it" in answer for answer in answers if answer != "won")
 
 
-def test_those_who_were_told_hear_who_has_it(staffed: Database) -> None:
-    record(staffed, press(1))
-    work(staffed, NOW, LI_HAS)
-    said: list[tuple[str, str, str]] = []
-    sender = _sender(staffed, LI_HAS, said)
-    _send(sender, NOW)
-    act(staffed, viewer(staffed, "wang"), A.ACKNOWLEDGE, at(5))
-    work(staffed, at(5), LI_HAS)
-    _send(sender, at(5))
-    assert [title for _, title, _ in said] == ["【阳光井】危急：sos", "【阳光井】已有人接单：sos"]
-    assert "wang" in said[1][2]
-
-
 def test_who_does_not_arrive_loses_it_and_the_next_step_is_told(staffed: Database) -> None:
     """The holder may still arrive, and another may take it."""
     record(staffed, press(1))
     work(staffed, NOW)
-    li, sun = viewer(staffed, "li"), viewer(staffed, "sun")
+    li, sun = viewer_of(staffed, "li"), viewer_of(staffed, "sun")
     act(staffed, li, A.ACKNOWLEDGE, at(5))
     act(staffed, li, A.DEPART, at(60))
     work(staffed, at(905))
@@ -204,7 +172,7 @@ def test_who_does_not_arrive_loses_it_and_the_next_step_is_told(staffed: Databas
 def test_a_holder_is_told_again_of_another_press_once_at_a_time(staffed: Database) -> None:
     record(staffed, press(1))
     work(staffed, NOW)
-    act(staffed, viewer(staffed, "li"), A.ACKNOWLEDGE, at(5))
+    act(staffed, viewer_of(staffed, "li"), A.ACKNOWLEDGE, at(5))
     work(staffed, at(6), LI_HAS)
     for seq in range(2, 7):
         record(staffed, press(seq))
@@ -226,14 +194,14 @@ def test_a_worse_alarm_begins_the_worse_playbook(staffed: Database) -> None:
 def test_ending_a_task_ends_all_that_was_planned(staffed: Database) -> None:
     record(staffed, press(1))
     work(staffed, NOW, LI_HAS)
-    act(staffed, viewer(staffed, "zhou"), A.CANCEL, at(5))
+    act(staffed, viewer_of(staffed, "zhou"), A.CANCEL, at(5))
     assert planned(staffed) == []
     assert ("li", "ntfy", "cancelled") in sends(staffed)
 
 
 def test_duty_keys_and_distance_choose_people(staffed: Database) -> None:
     """Who is on duty is told alone; the key holder and the volunteer nearby have their own steps."""
-    ids = {login: viewer(staffed, login).user_id for login in ("li", "wang", "sun", "zhou")}
+    ids = {login: viewer_of(staffed, login).user_id for login in ("li", "wang", "sun", "zhou")}
     with staffed.write() as session:
         session.add(Responder(user_id=ids["wang"], on_duty=True))
         session.add(Responder(user_id=ids["li"], volunteer=True, latitude=31.2205, longitude=121.44))
@@ -247,7 +215,8 @@ def test_duty_keys_and_distance_choose_people(staffed: Database) -> None:
     assert [login for login, _, _ in sends(staffed)] == ["wang", "zhou", "li"]
 
 
-def _put(database: Database, who: Viewer, plan: PlaybookIn | None, resident: str | None = None) -> None:
+def put(database: Database, who: Viewer, wanted: PlaybookIn | None, resident: str | None = None) -> None:
+    """Writes the playbook for critical care tasks."""
     with database.write() as session:
         playbooks.put(
             session,
@@ -255,23 +224,24 @@ def _put(database: Database, who: Viewer, plan: PlaybookIn | None, resident: str
             kind=TaskKind.CARE,
             severity=Severity.CRITICAL,
             resident_id=resident,
-            plan=plan,
+            plan=wanted,
             now=NOW,
         )
 
 
-def _plan(*logins: str, within_s: int = 10) -> PlaybookIn:
+def plan(*logins: str, within_s: int = 10) -> PlaybookIn:
+    """One person a step."""
     steps = [{"who": {"kind": "person", "value": login}, "within_s": within_s} for login in logins]
     return PlaybookIn.model_validate({"steps": steps})
 
 
 def test_a_residents_own_playbook_wins_and_versions_are_kept(staffed: Database) -> None:
-    sun = viewer(staffed, "sun")
-    _put(staffed, sun, _plan("zhou"))
-    _put(staffed, sun, _plan("wang"))
-    _put(staffed, sun, _plan("li", "sun"), resident="r1")
+    sun = viewer_of(staffed, "sun")
+    put(staffed, sun, plan("zhou"))
+    put(staffed, sun, plan("wang"))
+    put(staffed, sun, plan("li", "sun"), resident="r1")
     record(staffed, press(1))
-    _put(staffed, sun, None, resident="r1")  # what has begun goes on as it was
+    put(staffed, sun, None, resident="r1")  # what has begun goes on as it was
     work(staffed, NOW)
     work(staffed, at(10))
     assert [login for login, _, _ in sends(staffed)] == ["li", "sun"]
@@ -281,120 +251,19 @@ def test_a_residents_own_playbook_wins_and_versions_are_kept(staffed: Database) 
 
 
 def test_playbooks_name_only_people_who_may_see_such_tasks(staffed: Database) -> None:
-    sun = viewer(staffed, "sun")
+    sun = viewer_of(staffed, "sun")
     with pytest.raises(InvalidError, match="step 1: 'zhao' is nobody who sees care tasks"):
-        _put(staffed, sun, _plan("zhao"))
+        put(staffed, sun, plan("zhao"))
     with pytest.raises(NotFoundError):
-        _put(staffed, sun, _plan("li"), resident="r9")
+        put(staffed, sun, plan("li"), resident="r9")
     with pytest.raises(ForbiddenError):
-        _put(staffed, viewer(staffed, "li"), _plan("li"))
-
-
-def _sender(database: Database, addresses: Addresses, said: list[tuple[str, str, str]]) -> Sender:
-    def carry(url: str, title: str, body: str) -> None:
-        said.append((url, title, body))
-        if url.endswith("/a") and "fails" in url:
-            raise SendError("refused")
-
-    book = AddressBook(None)
-    book._read = addresses
-    return Sender(
-        database=database,
-        book=book,
-        texts=RuleTexts(()),
-        carry=carry,
-        link_key="key",
-        public_url="https://sunwell.example",
-    )
-
-
-def _send(sender: Sender, now: datetime, outcomes: Sequence[str | None] = ()) -> list[str]:
-    """One round in this thread, with the moment given; says by which channel."""
-    with sender.database.write() as session:
-        claimed = deliveries.claim(session, now=now, limit=8)
-    with sender.database.read() as session:
-        letters = sender.written(session, claimed, now=now)
-    for letter in letters:
-        error = None
-        try:
-            sender.carry(letter.url or "", letter.title, letter.body)
-        except SendError as refused:
-            error = str(refused)
-        with sender.database.write() as session:
-            failed = deliveries.settle(session, letter.delivery_id, letter.attempt, error, now=now)
-            if failed is not None:
-                worker.hurry(session, failed, now=now)
-    return [delivery.channel for delivery in claimed]
-
-
-def test_a_failing_channel_is_tried_again_then_the_next_and_then_the_next_step(staffed: Database) -> None:
-    fails = Addresses(
-        {
-            "li": {
-                "ntfy": SecretStr("json://fails/a"),
-                "sms": SecretStr("json://also-fails/a"),
-            }
-        }
-    )
-    sun = viewer(staffed, "sun")
-    _put(staffed, sun, _plan("li", "zhou", within_s=600))
-    record(staffed, press(1))
-    work(staffed, NOW, fails)
-    said: list[tuple[str, str, str]] = []
-    sender = _sender(staffed, fails, said)
-    assert [_send(sender, at(second)) for second in (0, 1, 2, 9, 10)] == [
-        ["ntfy"],
-        [],
-        ["ntfy"],
-        [],
-        ["ntfy"],
-    ]
-    assert sends(staffed)[-1] == ("li", "sms", "queued")
-    assert planned(staffed) == [("call", at(600))]
-    for second in (10, 12, 20):
-        assert _send(sender, at(second)) == ["sms"]
-    assert [state for _, _, state in sends(staffed)] == ["failed", "failed", "sent"]  # the page is left
-    assert planned(staffed) == [("call", at(20))]  # nobody was reached: the next one at once
-    assert [action for action, _ in told(staffed)].count("not_delivered") == 2
-    assert len(said) == 6
-    with staffed.read() as session:
-        assert len({row.id for row in session.scalars(select(Delivery))}) == 3
-
-
-def test_messages_say_no_more_than_their_channel_may_carry(staffed: Database) -> None:
-    record(staffed, press(1))
-    work(staffed, NOW, LI_HAS)
-    said: list[tuple[str, str, str]] = []
-    _send(_sender(staffed, LI_HAS, said), NOW)
-    ((_, title, body),) = said
-    assert "王姓老人" in body
-    assert "第一网格" in body
-    assert "https://sunwell.example/take/v1." in body
-    assert not any(word in title + body for word in ("秀英", "幸福路", "钥匙", "邻居"))
-
-
-def test_a_sender_that_died_leaves_its_message_to_another(staffed: Database) -> None:
-    """Under the same number; what the dead one might still say counts no more."""
-    record(staffed, press(1))
-    work(staffed, NOW, LI_HAS)
-    with staffed.write() as session:
-        (claimed,) = deliveries.claim(session, now=NOW, limit=8)
-    with staffed.write() as session:
-        assert deliveries.claim(session, now=at(59), limit=8) == []
-    with staffed.write() as session:
-        (again,) = deliveries.claim(session, now=at(60), limit=8)
-    assert (again.id, again.attempts) == (claimed.id, 2)
-    with staffed.write() as session:
-        deliveries.settle(session, claimed.id, 1, "too late", now=at(61))
-        deliveries.settle(session, claimed.id, 2, None, now=at(61))
-    assert sends(staffed)[0] == ("li", "ntfy", "sent")
+        put(staffed, viewer_of(staffed, "li"), plan("li"))
 
 
 def test_a_crash_while_a_step_is_done_leaves_it_undone(staffed: Database) -> None:
     record(staffed, press(1))
     with staffed.read() as session:
-        step_id = worker.due_step(session, now=NOW)
-    assert step_id is not None
+        (step_id,) = worker.due_steps(session, now=NOW)
     with suppress(_PowerCutError), staffed.write() as session:
         assert worker.do_step(session, step_id, NOBODY_HAS, now=NOW)
         raise _PowerCutError
@@ -406,8 +275,7 @@ def test_a_crash_while_a_step_is_done_leaves_it_undone(staffed: Database) -> Non
 def test_two_workers_with_one_step_tell_once(staffed: Database) -> None:
     record(staffed, press(1))
     with staffed.read() as session:
-        step_id = worker.due_step(session, now=NOW)
-    assert step_id is not None
+        (step_id,) = worker.due_steps(session, now=NOW)
 
     def do(_: int) -> bool:
         with staffed.write() as session:
@@ -416,39 +284,6 @@ def test_two_workers_with_one_step_tell_once(staffed: Database) -> None:
     with ThreadPoolExecutor(8) as executor:
         assert sum(executor.map(do, range(16))) == 1
     assert len(sends(staffed)) == 2
-
-
-def test_nobody_is_flooded_but_a_critical_message_always_goes(staffed: Database) -> None:
-    with staffed.write() as session:
-        li = session.scalars(select(User).where(User.login == "li")).one()
-        record_of = []
-        for _ in range(12):
-            step = DispatchStep(
-                task_id=1, kind="again", run=1, number=0, turn=0, state="done", planned_at=NOW, due_at=NOW
-            )
-            record_of.append(step)
-        task = Task(
-            kind="care",
-            subject_kind="resident",
-            subject_id="r1",
-            area_id="area",
-            severity="major",
-            rule="sos",
-            state="new",
-            device_at=NOW,
-            gateway_at=NOW,
-            created_at=NOW,
-            last_at=NOW,
-        )
-        session.add(task)
-        session.flush()
-        session.add_all(record_of)
-        session.flush()
-        for step in record_of[:11]:
-            deliveries.queue(session, task, step, li, ("ntfy", "page"), now=NOW)
-        task.severity = "critical"
-        deliveries.queue(session, task, record_of[11], li, ("ntfy", "page"), now=NOW)
-    assert [channel for _, channel, _ in sends(staffed)] == ["ntfy"] * 10 + ["page", "ntfy"]
 
 
 def test_the_auditor_raises_and_ends_an_alarm_of_its_own(staffed: Database) -> None:

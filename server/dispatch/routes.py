@@ -1,0 +1,111 @@
+"""`/api/v1/playbooks` and `/api/v1/responders`."""
+
+from datetime import datetime
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict
+
+from gateway.rules.model import Severity, TaskKind
+from server.clock import now
+from server.dependencies import GetContext, GetViewer
+from server.dispatch import playbooks, responders
+from server.dispatch.playbooks import PlaybookIn
+from server.dispatch.responders import ResponderIn
+from server.users.roles import Right
+
+router = APIRouter(tags=["dispatch"])
+
+
+class PlaybookOut(BaseModel):
+    """One version of a playbook; without `version` it is the packaged one."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    kind: str
+    severity: str
+    resident_id: str | None = None
+    version: int | None = None
+    created_at: datetime | None = None
+    ended_at: datetime | None = None
+    plan: PlaybookIn
+
+
+class ResponderOut(ResponderIn):
+    """How one person can be called."""
+
+    user_id: int
+    name: str
+    role: str
+
+
+@router.get("/playbooks")
+def list_playbooks(context: GetContext, viewer: GetViewer) -> list[PlaybookOut]:
+    """The packaged playbooks, then all versions of those written here, the newest first."""
+    viewer.require(Right.PLAYBOOKS)
+    packaged = [
+        PlaybookOut(kind=kind, severity=severity, plan=plan)
+        for (kind, severity), plan in playbooks.packaged().items()
+    ]
+    with context.database.read() as session:
+        return packaged + [PlaybookOut.model_validate(row) for row in playbooks.stored(session)]
+
+
+@router.put("/playbooks/{kind}/{severity}", status_code=204)
+def put_playbook(
+    context: GetContext,
+    viewer: GetViewer,
+    kind: TaskKind,
+    severity: Severity,
+    body: PlaybookIn,
+    resident_id: str | None = None,
+) -> None:
+    """Writes the next version, for all or for one resident."""
+    with context.database.write() as session:
+        playbooks.put(
+            session,
+            viewer,
+            kind=kind,
+            severity=severity,
+            resident_id=resident_id,
+            plan=body,
+            now=now(),
+        )
+
+
+@router.delete("/playbooks/{kind}/{severity}", status_code=204)
+def remove_playbook(
+    context: GetContext,
+    viewer: GetViewer,
+    kind: TaskKind,
+    severity: Severity,
+    resident_id: str | None = None,
+) -> None:
+    """Takes it away: the more general one counts again."""
+    with context.database.write() as session:
+        playbooks.put(
+            session,
+            viewer,
+            kind=kind,
+            severity=severity,
+            resident_id=resident_id,
+            plan=None,
+            now=now(),
+        )
+
+
+@router.get("/responders")
+def list_responders(context: GetContext, viewer: GetViewer) -> list[ResponderOut]:
+    """Everybody who works on tasks, and how they can be called."""
+    viewer.require(Right.PLAYBOOKS)
+    with context.database.read() as session:
+        return [
+            ResponderOut(user_id=user.id, name=user.name, role=user.role, **known.model_dump())
+            for user, known in responders.listed(session)
+        ]
+
+
+@router.put("/responders/{user_id}", status_code=204)
+def put_responder(context: GetContext, viewer: GetViewer, user_id: int, body: ResponderIn) -> None:
+    """Duty, volunteering, place and keys of one person."""
+    with context.database.write() as session:
+        responders.put(session, viewer, user_id, body, now=now())

@@ -1,0 +1,101 @@
+"""`/take/{token}`: the page behind the link in a message. It asks for one tap, since messengers open links
+themselves to show what is behind them; the tap takes the task, and nothing else can be done or seen here."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+from sqlalchemy.orm import Session
+
+from server.clock import now
+from server.context import Context
+from server.db.models import Task, User
+from server.dependencies import GetContext
+from server.errors import ConflictError, ForbiddenError, NotFoundError
+from server.notify import deliveries, links
+from server.notify.sender import link_key
+from server.tasks import service
+from server.tasks.states import OPEN_STATES, TaskAction
+from server.users.roles import Role
+from server.users.viewer import Viewer
+from server.web.rendering import language_of, render
+
+router = APIRouter(include_in_schema=False)
+_BAD: Final = 403
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """What the page says: one of ask, yours, gone, ended."""
+
+    state: str
+    task: Task
+    holder: str = ""
+
+
+@router.get("/take/{token}", name="take:page")
+def page(request: Request, context: GetContext, token: str) -> Response:
+    """Asks for the tap."""
+    try:
+        link = links.read(link_key(context.settings), token, now=now())
+        with context.database.read() as session:
+            _viewer(session, link)
+            seen = _seen(session, link)
+    except (links.BadLinkError, NotFoundError):
+        return render(request, "playbooks/take.html", None, status=_BAD, seen=None)
+    return _shown(request, context, seen, token)
+
+
+@router.post("/take/{token}", name="take:do")
+def take(request: Request, context: GetContext, token: str) -> Response:
+    """Takes the task for the person whom the link was sent to."""
+    try:
+        link = links.read(link_key(context.settings), token, now=now())
+        with context.database.write() as session:
+            viewer = _viewer(session, link)
+            with suppress(ConflictError):  # nothing has changed then, and the page says who has it
+                service.act(
+                    session, viewer, link.task_id, service.Act(action=TaskAction.ACKNOWLEDGE), now=now()
+                )
+            deliveries.answered(session, link.delivery_id, now=now())
+            session.flush()
+            seen = _seen(session, link)
+    except (links.BadLinkError, NotFoundError, ForbiddenError):
+        return render(request, "playbooks/take.html", None, status=_BAD, seen=None)
+    return _shown(request, context, seen, token)
+
+
+def _shown(request: Request, context: Context, seen: _Seen, token: str) -> Response:
+    language = language_of(request, None)
+    return render(
+        request,
+        "playbooks/take.html",
+        None,
+        seen=seen,
+        token=token,
+        what=context.texts.name(seen.task.rule, language),
+    )
+
+
+def _viewer(session: Session, link: links.Link) -> Viewer:
+    """The person of the link, acting as themselves. Raises NotFoundError."""
+    user = session.get(User, link.user_id)
+    if user is None or user.disabled_at is not None:
+        raise NotFoundError("this person is not there any more")
+    return Viewer(user_id=user.id, name=user.name, role=Role(user.role), language=user.language)
+
+
+def _seen(session: Session, link: links.Link) -> _Seen:
+    task = session.get(Task, link.task_id)
+    if task is None:
+        raise NotFoundError(f"there is no task {link.task_id}")
+    holder = session.get(User, task.assignee_id) if task.assignee_id is not None else None
+    if task.state not in OPEN_STATES:
+        return _Seen(state="ended", task=task)
+    if task.state in ("new", "dispatched"):
+        return _Seen(state="ask", task=task)
+    if holder is not None and holder.id == link.user_id:
+        return _Seen(state="yours", task=task)
+    return _Seen(state="gone", task=task, holder=holder.name if holder is not None else "")

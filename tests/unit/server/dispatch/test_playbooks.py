@@ -1,0 +1,56 @@
+"""The packaged playbooks, and what people may write."""
+
+import pytest
+from pydantic import ValidationError
+
+from gateway.rules.model import Severity, TaskKind
+from server.dispatch.core import WhoKind
+from server.dispatch.people import metres
+from server.dispatch.playbooks import PlaybookIn, packaged
+from server.users.roles import TASK_KINDS, Role
+from server.web.playbooks import form
+
+
+def test_every_kind_and_severity_has_a_packaged_playbook() -> None:
+    """And its roles see such tasks."""
+    assert set(packaged()) == {(kind, severity) for kind in TaskKind for severity in Severity}
+    for (kind, _), plan in packaged().items():
+        roles = [step.who.value for step in plan.steps if step.who.kind in (WhoKind.ROLE, WhoKind.DUTY)]
+        assert roles
+        assert all(kind in TASK_KINDS[Role(role)] for role in roles)
+
+
+@pytest.mark.parametrize(
+    ("who", "words"),
+    [
+        ({"kind": "role", "value": "wall"}, "not a role that works"),
+        ({"kind": "duty", "value": "nurse"}, "not a role that works"),
+        ({"kind": "person"}, "login is needed"),
+        ({"kind": "nearby", "value": "far"}, "metres"),
+        ({"kind": "nearby", "value": "20001"}, "metres"),
+        ({"kind": "key_holder", "value": "x"}, "no value"),
+    ],
+)
+def test_who_is_checked(who: dict[str, str], words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        PlaybookIn.model_validate({"steps": [{"who": who, "within_s": 60}]})
+
+
+def test_a_playbook_survives_its_form() -> None:
+    for plan in packaged().values():
+        fields = {
+            f"{name}_{row}": text for row, step in enumerate(form.rows(plan)) for name, text in step.items()
+        }
+        assert form.read({**fields, "arrive": str(plan.arrive_within_s or "")}) == plan
+
+
+def test_the_form_says_which_step_is_wrong() -> None:
+    fields = {"who_0": "role", "value_0": "carer", "within_0": "60", "who_1": "nearby", "within_1": "x"}
+    with pytest.raises(ValidationError) as raised:
+        form.read(fields)
+    assert [sentence.split(": ")[0] for sentence in form.wrong(raised.value)] == ["2", "2"]
+
+
+def test_distances_are_over_the_ground() -> None:
+    assert metres((31.22, 121.44), (31.22, 121.44)) == 0
+    assert metres((31.0, 121.0), (32.0, 121.0)) == pytest.approx(111_195, abs=5)
