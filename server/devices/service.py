@@ -35,16 +35,7 @@ def register(
     checked = check(session, device_id, device, catalogue)
     row = session.get(Device, device_id)
     gateways = {device.gateway_id} | ({row.gateway_id} if row else set())
-    values: dict[str, Any] = {
-        "gateway_id": device.gateway_id,
-        "profile": checked.id,
-        "driver": checked.driver,
-        "address": ADDRESSES[checked.driver].model_validate(device.address).model_dump(exclude_none=True),
-        "parameters": device.parameters,
-        "serial": device.serial,
-        "firmware": device.firmware,
-        "retired_at": None,
-    }
+    values = _columns(device, checked)
     if row is None:
         row = Device(id=device_id, created_at=now, **values)
         session.add(row)
@@ -56,6 +47,22 @@ def register(
     for gateway_id in sorted(gateways) if tell else ():
         desired.refresh(session, gateway_id, catalogue)
     return row
+
+
+def register_new(
+    session: Session, devices: Mapping[str, DeviceIn], *, catalogue: Catalogue, now: datetime
+) -> None:
+    """Creates many devices at once, each new and at a free position: the caller has checked every one, and
+    the indices refuse the rest. The gateways' desired states are the caller's to refresh."""
+    for device_id, device in devices.items():
+        checked = catalogue.variant(device.profile, device.firmware).profile
+        session.add(Device(id=device_id, created_at=now, **_columns(device, checked)))
+    session.flush()
+    session.add_all(
+        Attachment(device_id=device_id, position_id=device.position_id, since=now)
+        for device_id, device in devices.items()
+    )
+    session.flush()
 
 
 def take_out(session: Session, position_id: str, *, catalogue: Catalogue, now: datetime) -> Device:
@@ -134,6 +141,19 @@ def _attach(session: Session, *, device_id: str, position_id: str, now: datetime
         session.flush()
     session.add(Attachment(device_id=device_id, position_id=position_id, since=now))
     session.flush()
+
+
+def _columns(device: DeviceIn, profile: Profile) -> dict[str, Any]:
+    return {
+        "gateway_id": device.gateway_id,
+        "profile": profile.id,
+        "driver": profile.driver,
+        "address": ADDRESSES[profile.driver].model_validate(device.address).model_dump(exclude_none=True),
+        "parameters": device.parameters,
+        "serial": device.serial,
+        "firmware": device.firmware,
+        "retired_at": None,
+    }
 
 
 def check(

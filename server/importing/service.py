@@ -4,7 +4,7 @@ Checking only reads, however long it takes: on SQLite a long writer would keep a
 when everything is right, and ends with all of it or nothing.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ValidationError
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from firmware_profiles import Catalogue
@@ -25,7 +26,6 @@ from server.errors import InvalidError, ServerError
 from server.gateways import desired
 from server.importing import tables
 from server.importing.tables import KINDS, PARAMETER, RowError, Table
-from server.places import service as places
 from server.places.schemas import PositionIn, ResidentIn, WellIn, check_id
 from server.users.roles import Right
 from server.users.viewer import Viewer
@@ -110,6 +110,9 @@ def run(
             audit.write(session, viewer, action="import", subject=("file", digest), now=now, rows=counts)
     except _RefusedError as error:
         return Report(rows, (error.row,))
+    except IntegrityError:
+        what = "something that the file refers to has changed meanwhile"
+        return Report(rows, (RowError(name[:100], 0, "", what, "check the file again"),))
     return Report(rows, (), applied=True)
 
 
@@ -246,24 +249,45 @@ def _device_problems(
     return problems
 
 
-def _write(session: Session, entries: Iterable[_Entry], catalogue: Catalogue, now: datetime) -> None:
-    gateways: set[str] = set()
+def _write(session: Session, entries: Sequence[_Entry], catalogue: Catalogue, now: datetime) -> None:
+    """Few statements for many rows: on SQLite everybody else waits meanwhile."""
+    by_kind = {kind: [entry for entry in entries if entry.kind == kind] for kind in KINDS}
+    for kind in ("residents", "wells", "positions"):
+        model = _FORMS[kind][0]
+        there = {_id(row): row for row in session.scalars(select(model))} if by_kind[kind] else {}
+        only_new = {"created_at": now} if model is Position else {}
+        for entry in by_kind[kind]:
+            values = entry.body.model_dump()
+            row = there.get(entry.id)
+            if row is None:
+                session.add(model(id=entry.id, **values, **only_new))
+            for name, value in values.items() if row is not None else ():
+                setattr(row, name, value)
+        session.flush()
+    _write_devices(session, by_kind["devices"], catalogue, now)
+
+
+def _write_devices(session: Session, entries: Sequence[_Entry], catalogue: Catalogue, now: datetime) -> None:
+    if not entries:
+        return
+    known = {row.id: row.gateway_id for row in session.execute(select(Device.id, Device.gateway_id))}
+    taken = set(session.scalars(select(Attachment.position_id).where(Attachment.until.is_(None))))
+    gateways = {entry.body.gateway_id for entry in entries}
+    new = {
+        entry.id: entry.body
+        for entry in entries
+        if entry.id not in known and entry.body.position_id not in taken
+    }
     for entry in entries:
+        if entry.id in new:
+            continue
+        gateways |= {known[entry.id]} if entry.id in known else set()
         try:
-            match entry.kind:
-                case "residents":
-                    places.put_resident(session, entry.id, entry.body)
-                case "wells":
-                    places.put_well(session, entry.id, entry.body)
-                case "positions":
-                    places.put_position(session, entry.id, entry.body, now=now)
-                case _:
-                    before = session.get(Device, entry.id)
-                    gateways |= {entry.body.gateway_id} | ({before.gateway_id} if before else set())
-                    registry.register(session, entry.id, entry.body, catalogue=catalogue, now=now, tell=False)
+            registry.register(session, entry.id, entry.body, catalogue=catalogue, now=now, tell=False)
         except ServerError as error:
             row = RowError(entry.sheet, entry.row, "", error.message, "check the file again")
             raise _RefusedError(row) from error
+    registry.register_new(session, new, catalogue=catalogue, now=now)
     for gateway_id in sorted(gateways):
         desired.refresh(session, gateway_id, catalogue)
 
@@ -273,6 +297,10 @@ def _known(session: Session) -> _Known:
     ids = {model.__tablename__: set(session.scalars(select(model.id))) for model in models}
     holding = select(Attachment.position_id, Attachment.device_id).where(Attachment.until.is_(None))
     return _Known(ids, dict(session.execute(holding).all()))
+
+
+def _id(row: Any) -> str:
+    return str(row.id)
 
 
 def _place(error: RowError) -> tuple[str, int, str]:
