@@ -16,6 +16,7 @@ from server.commissioning.repository import standings
 from server.commissioning.states import Standing
 from server.db.models import Area, Attachment, Device, Gateway, Position, Resident, Task, Well
 from server.devices import repository
+from server.devices.battery import BatteryView, battery_of
 from server.devices.freshness import Freshness, freshness, telling
 from server.errors import NotFoundError
 from server.tasks.views import MASK
@@ -37,15 +38,6 @@ class ValueView:
     texts: Mapping[str, str] | None
     is_status: bool
     time: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BatteryView:
-    """`kind` as in the profile (percent, volts, flag, mains, unknown); `value` None where not told yet."""
-
-    kind: str
-    value: float | None = None
-    low: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +136,7 @@ def _views(
         profile = catalogue.get(device.profile)
         values = latest.get(position.id, ())
         last_at = max((value.time for value in values), default=None)
+        fresh = freshness(profile, last_at, now=now, state=telling(profile, values))
         gateway = gateways[device.gateway_id]
         task = worst_task(tasks, subjects_of(position))
         found.append(
@@ -163,8 +156,8 @@ def _views(
                 gateway_online=gateway.online,
                 values=tuple(_value(value, profile) for value in values),
                 last_at=last_at,
-                freshness=freshness(profile, last_at, now=now, state=telling(profile, values)),
-                battery=_battery(profile, values),
+                freshness=fresh,
+                battery=battery_of(profile, values, fresh, now=now),
                 standing=tested[position.id],
                 task_id=task.id if task else None,
             )
@@ -227,17 +220,6 @@ def _value_words(point: Point, value: float | str) -> Mapping[str, str] | None:
         return _words(point.values["true" if value else "false"]) if len(point.values) == 2 else None
     text = value if isinstance(value, str) else f"{value:g}"
     return _words(point.values[text]) if text in point.values else None
-
-
-def _battery(profile: Profile | None, values: Sequence[LatestValue]) -> BatteryView:
-    battery = profile.battery if profile else None
-    if battery is None:
-        return BatteryView(kind="unknown")
-    told = next((v.value for v in values if v.field == battery.point and not v.is_status), None)
-    if not isinstance(told, float | int):
-        return BatteryView(kind=battery.kind)
-    low = bool(told) if battery.kind == "flag" else battery.low is not None and told < battery.low
-    return BatteryView(kind=battery.kind, value=float(told), low=low)
 
 
 def _words(text: Any) -> Mapping[str, str]:
