@@ -1,4 +1,4 @@
-"""`python -m benchmarks press|modbus`: what Sunwell does here, as tables and as JSON in build/bench."""
+"""`python -m benchmarks press|modbus|gateway`: what Sunwell does here, as tables and JSON in build/bench."""
 
 import asyncio
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from benchmarks import gateway as field
 from benchmarks import modbus as poller
 from benchmarks import press as presses
 from benchmarks.report import show_machine
@@ -49,6 +50,13 @@ def modbus(
     """The Modbus poller beside pymodbus, and with ten dead units of fifty on an RTU line."""
     show_machine()
     poller.measure(rounds, seconds, dead_seconds, out)
+
+
+@app.command()
+def gateway(rounds: Rounds = 3, out: Out = FOLDER) -> None:
+    """A gateway's memory, processor, start, loss at a power cut, and how it drains after a cut."""
+    show_machine()
+    asyncio.run(field.measure(rounds, out))
 
 
 if __name__ == "__main__":

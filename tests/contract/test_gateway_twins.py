@@ -1,4 +1,4 @@
-"""Two gateways with one identity: it is noticed, and neither takes the other's acknowledgements for its own."""
+"""Two gateways with one identity: it is noticed, and neither takes the other's acknowledgements for its."""
 
 import shutil
 from collections.abc import AsyncIterator
