@@ -21,6 +21,7 @@ from edge.driver import cut
 from gateway import wire
 from gateway.core.reconnect import LinkEvent, LinkState, Reconnect
 from gateway.core.window import ItemId, Window
+from gateway.enrolment.wire import client_id
 from gateway.keeper import AlarmKeeper
 from gateway.machine import monotonic_ms
 from gateway.recorder import TelemetryRecorder
@@ -215,7 +216,7 @@ class Uplink:
             self._broker.port,
             username=self._broker.user,
             password=password,
-            identifier=f"sunwell-gateway-{self._gateway}",
+            identifier=client_id(self._gateway),
             protocol=self._version,
             clean_start=True if five else MQTT_CLEAN_START_FIRST_ONLY,
             clean_session=None if five else True,

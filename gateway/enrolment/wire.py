@@ -84,6 +84,12 @@ def fingerprint(certificate_der: bytes) -> bytes:
     return hashlib.sha256(certificate_der).digest()[:FINGERPRINT_BYTES]
 
 
+def client_id(gateway: str) -> str:
+    """The gateway's MQTT client id. The broker holds an enrolled one to it: who connects with another's would
+    throw that one out."""
+    return f"sunwell-gateway-{gateway}"
+
+
 def signed_text(gateway: str, csr: str) -> bytes:
     """What a renewal's signature is over. It needs no time: sent again, it serves the same key again."""
     return b"sunwell renewal v1\n" + gateway.encode() + b"\n" + csr.encode()

@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from gateway.enrolment.wire import client_id
+
 TOPIC: Final = "$CONTROL/dynamic-security/v1"
 ANSWERS: Final = f"{TOPIC}/response"
 PAGE: Final = 200
@@ -72,6 +74,7 @@ def requests_for(wanted: Wanted, found: Found | None) -> Sequence[Request]:
     client = {
         "username": user,
         "password": wanted.password,
+        "clientid": client_id(user),
         "textname": "Sunwell gateway",
         "textdescription": generation,
         "roles": [{"rolename": user}],

@@ -9,6 +9,7 @@ import pytest
 
 from gateway.enrolment import enrolling
 from gateway.enrolment.enrolling import RefusedError
+from gateway.enrolment.wire import client_id
 from tests.contract.enrolment.world import WAIT_S, Enrolling, connecting, enters, granted, published, settled
 
 pytestmark = pytest.mark.real
@@ -61,6 +62,14 @@ async def test_a_certificate_opens_no_other_place(world: Enrolling) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(cadata=mine.authority)
     assert not await enters(theirs, tls_params=None, tls_context=context)
+
+
+async def test_nobody_is_thrown_out_by_one_that_connects_under_his_client_id(world: Enrolling) -> None:
+    mine, theirs = await world.enrol(1), await world.enrol(2)
+    async with connecting(theirs) as victim:
+        assert not await enters(mine, identifier=client_id(world.name(2)))
+        assert not await enters(mine, identifier="server-talk-1")
+        await victim.publish(f"sunwell/v1/{world.name(2)}/up/state", b"{}", qos=1)
 
 
 async def test_a_revoked_gateway_is_thrown_out_and_refused_at_once(world: Enrolling) -> None:

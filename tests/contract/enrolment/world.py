@@ -12,7 +12,7 @@ import aiomqtt
 from gateway.app import GatewayApp
 from gateway.enrolment import enrolling
 from gateway.enrolment.identity import Identity, IdentityStore
-from gateway.enrolment.wire import Code, read_code
+from gateway.enrolment.wire import Code, client_id, read_code
 from gateway.settings import Broker, GatewaySettings
 from server.app import Server
 from server.clock import now
@@ -71,7 +71,7 @@ def connecting(identity: Identity, **changes: Any) -> aiomqtt.Client:
     given: dict[str, Any] = {
         "username": broker.user,
         "password": broker.password(),
-        "identifier": f"probe-{identity.folder.name}",
+        "identifier": client_id(identity.known.gateway),
         "tls_params": aiomqtt.TLSParameters(
             ca_certs=str(broker.tls.ca), certfile=str(broker.tls.certificate), keyfile=str(broker.tls.key)
         ),
