@@ -160,7 +160,7 @@ def _newest(folder: Path) -> float:
     rows = file._connection.execute("SELECT message FROM frame ORDER BY place DESC LIMIT 5").fetchall()
     file.close()
     frames = [wire.decode("up/data", row[0]) for row in rows]
-    return max(one.r / 1000 for frame in frames for one in frame.readings)
+    return float(max(one.r for frame in frames for one in frame.readings)) / 1000
 
 
 async def _drain(bench: Bench) -> dict[str, float]:

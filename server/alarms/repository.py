@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import bindparam, exists, select
 from sqlalchemy.orm import Session
 
+from gateway.wire import AlarmMessage
 from server.db.models import Alarm, Attachment, CommissioningTest, Device, Occurrence, Position, Task
 from server.db.models.alarms import OPEN_ALARM
 from server.db.upsert import upsert
@@ -61,6 +62,18 @@ def is_recorded(session: Session, *, gateway_id: str, epoch: str, seq: int) -> b
     """Whether this message of this lane is already in the record."""
     query = select(Occurrence.id).where(
         Occurrence.gateway_id == gateway_id, Occurrence.epoch == epoch, Occurrence.seq == seq
+    )
+    return session.scalar(query) is not None
+
+
+def is_same(session: Session, *, gateway_id: str, message: AlarmMessage) -> bool:
+    """Whether what is in the record under this message's number is this message."""
+    query = select(Occurrence.id).where(
+        Occurrence.gateway_id == gateway_id,
+        Occurrence.epoch == message.epoch,
+        Occurrence.seq == message.seq,
+        Occurrence.breach == message.breach,
+        Occurrence.event == message.event,
     )
     return session.scalar(query) is not None
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from msgspec.structs import replace
 from sqlalchemy.orm import Session
 
 from gateway.rules.model import TaskKind
@@ -72,7 +73,11 @@ def record(session: Session, *, gateway_id: str, message: AlarmMessage, now: dat
         device_id=message.device,
     )
     if known.recorded:
-        return Recorded.DUPLICATE
+        if repository.is_same(session, gateway_id=gateway_id, message=message):
+            return Recorded.DUPLICATE
+        # Two gateways count in one epoch: a card was copied. Neither's alarm may pass for the other's.
+        other = replace(message, epoch=f"{message.epoch}~{message.breach}")
+        return record(session, gateway_id=gateway_id, message=other, now=now)
     position = _position(known, gateway_id=gateway_id, message=message)
     device_at, trusted = _plausible(message, now=now)
     occurrence = {

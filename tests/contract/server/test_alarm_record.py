@@ -102,6 +102,16 @@ def test_a_message_that_arrives_twice_changes_nothing(street: Database) -> None:
     assert counts(street) == (1, 1, 1)
 
 
+def test_two_gateways_that_count_alike_lose_no_alarm_to_each_other(street: Database) -> None:
+    """A copied card: both go on with the same epoch and numbers."""
+    assert record(street, press(1)) is Recorded.OPENED
+    twin = press(1, breach="twin", device_ms=to_ms(NOW) + 9_000)
+    assert record(street, twin, after_s=10) is Recorded.JOINED
+    for message in (press(1), twin):
+        assert record(street, message, after_s=15) is Recorded.DUPLICATE
+    assert counts(street) == (1, 1, 2)
+
+
 def test_fall_and_press_in_one_home_are_one_task_of_the_worst_severity(street: Database) -> None:
     record(street, press(1, severity=Severity.MINOR))
     record(street, press(2, position="home-fall", device="d-home-fall", rule="fall"))
