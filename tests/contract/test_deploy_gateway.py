@@ -12,6 +12,7 @@ from pathlib import Path
 
 import aiomqtt
 import pytest
+import yaml
 
 from gateway.settings import GatewaySettings
 from tests.contract.test_deploy import env_file
@@ -125,6 +126,8 @@ def test_it_installs_once_and_updates_without_touching_settings_or_data(machine:
     assert modes == INSTALLED
     assert (machine.root / "var/lib/sunwell").stat().st_mode & 0o777 == 0o700
     assert machine.current() == "releases/1.0.0"
+    said = yaml.safe_load((machine.root / "var/lib/zigbee2mqtt/secret.yaml").read_text())
+    assert said == {"password": (machine.root / "etc/sunwell/secrets/broker_bridge").read_text().strip()}
     before = machine.files()
     assert machine.run("--with-zigbee2mqtt").stdout == "nothing to do\n"
     assert machine.files() == before
@@ -230,6 +233,17 @@ def test_the_gateway_reads_its_example_settings(monkeypatch: pytest.MonkeyPatch)
     assert settings.outputs.siren is not None
     assert settings.outputs.voice is not None
     assert settings.outputs.voice.command[0] == "aplay"
+
+
+def test_zigbee2mqtt_speaks_where_the_gateway_listens() -> None:
+    said = yaml.safe_load((GATEWAY / "zigbee2mqtt" / "configuration.yaml").read_text())
+    example = (GATEWAY / "gateway.env.example").read_text()
+    broker = (GATEWAY / "mosquitto" / "mosquitto.conf").read_text()
+    assert f'ZIGBEE2MQTT=["{said["mqtt"]["base_topic"]}"]' in example
+    assert said["mqtt"]["server"] == "mqtt://127.0.0.1:1883"
+    assert "listener 1883 127.0.0.1" in broker
+    assert (said["mqtt"]["user"], said["mqtt"]["password"]) == ("bridge", "!secret.yaml password")
+    assert said["advanced"]["last_seen"] != "disable"  # what tells old values from new ones
 
 
 @pytest.fixture
