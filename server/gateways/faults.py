@@ -49,13 +49,7 @@ def judge(
     """Raises a fault for what the report says is wrong, and ends those that it does not say any more."""
     found = {rule: find(health) for rule, find in _FAULTS.items()}
     found[GATEWAY_TWIN] = None if twin_at is None else (twin_at, {})
-    open_rules = set(
-        session.scalars(
-            select(Alarm.rule).where(
-                Alarm.source_kind == "gateway", Alarm.source_id == gateway.id, Alarm.cleared_at.is_(None)
-            )
-        )
-    )
+    open_rules = set(open_faults(session, gateway.id))
     for rule, fault in found.items():
         if fault is None and rule in open_rules:
             alarms.end_alarm(
@@ -64,6 +58,14 @@ def judge(
         elif fault is not None and rule not in open_rules:
             since, value = fault
             raise_fault(session, gateway, rule=rule, since=since, value=value, now=now)
+
+
+def open_faults(session: Session, gateway_id: str) -> list[str]:
+    """The rules of the gateway's open faults, oldest first."""
+    query = select(Alarm.rule).where(
+        Alarm.source_kind == "gateway", Alarm.source_id == gateway_id, Alarm.cleared_at.is_(None)
+    )
+    return list(session.scalars(query.order_by(Alarm.id)))
 
 
 def raise_fault(

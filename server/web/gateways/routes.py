@@ -12,7 +12,7 @@ from server.commands import offered
 from server.context import Context
 from server.dependencies import GetContext, GetViewer
 from server.errors import NotFoundError
-from server.gateways import views
+from server.gateways import faults, views
 from server.gateways.views import GatewayView
 from server.users.roles import Right
 from server.web.charts.content import content
@@ -47,6 +47,7 @@ def detail(request: Request, gateway_id: str, context: GetContext, viewer: GetVi
     viewer.require(Right.VIEW_DEVICES)
     with context.database.read() as session:
         gateway = views.one(session, gateway_id)
+        open_faults = faults.open_faults(session, gateway_id)
     return render(
         request,
         "gateways/_gateway.html" if is_fragment(request) else "gateways/detail.html",
@@ -54,6 +55,8 @@ def detail(request: Request, gateway_id: str, context: GetContext, viewer: GetVi
         here="gateways:list",
         gateway=gateway,
         health=gateway.health,
+        faults=open_faults,
+        texts=context.texts,
         offers=[offer for offer in offered.GATEWAY if offer.name not in offered.LATER],
         tracks=tracks(gateway_id, gateway.health, language_of(request, viewer)),
     )

@@ -74,3 +74,7 @@ async def test_a_full_card_leaves_nobody_unprotected(
 ) -> None:
     report(street, troubles=[FULL])
     assert HEADING not in await page(client, street, token(Role.DISPATCHER))
+    shown = (await client.get("/gateways/gw-1", headers=token(Role.MAINTENANCE))).text
+    assert "网关存储故障" in shown
+    report(street, 30)
+    assert "网关存储故障" not in (await client.get("/gateways/gw-1", headers=token(Role.MAINTENANCE))).text
