@@ -50,7 +50,7 @@ def list_playbooks(context: GetContext, viewer: GetViewer) -> list[PlaybookOut]:
         return packaged + [PlaybookOut.model_validate(row) for row in playbooks.stored(session)]
 
 
-@router.put("/playbooks/{kind}/{severity}", status_code=204)
+@router.put("/playbooks/{kind}/{severity}")
 def put_playbook(
     context: GetContext,
     viewer: GetViewer,
@@ -58,7 +58,7 @@ def put_playbook(
     severity: Severity,
     body: PlaybookIn,
     resident_id: str | None = None,
-) -> None:
+) -> PlaybookIn:
     """Writes the next version, for all or for one resident."""
     with context.database.write() as session:
         playbooks.put(
@@ -70,6 +70,7 @@ def put_playbook(
             plan=body,
             now=now(),
         )
+    return body
 
 
 @router.delete("/playbooks/{kind}/{severity}", status_code=204)
@@ -104,8 +105,9 @@ def list_responders(context: GetContext, viewer: GetViewer) -> list[ResponderOut
         ]
 
 
-@router.put("/responders/{user_id}", status_code=204)
-def put_responder(context: GetContext, viewer: GetViewer, user_id: int, body: ResponderIn) -> None:
+@router.put("/responders/{user_id}")
+def put_responder(context: GetContext, viewer: GetViewer, user_id: int, body: ResponderIn) -> ResponderIn:
     """Duty, volunteering, place and keys of one person."""
     with context.database.write() as session:
         responders.put(session, viewer, user_id, body, now=now())
+    return body

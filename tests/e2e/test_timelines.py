@@ -9,6 +9,8 @@ from sunwell.simulate.modbus_host import ModbusHost, SimulatedUnit
 from tests.e2e.street import SOS_TOPIC, press, put_device, register_home
 from tests.e2e.system import System, wait_for
 
+TELLING = ("told", "told_nobody", "unanswered")
+"""What dispatch writes meanwhile; how far it comes before the next press of a button is nobody's promise."""
 CHIRPSTACK = "application/1/device/24e124126a148401/event/up"
 
 
@@ -42,7 +44,8 @@ async def test_a_press_becomes_a_task_and_is_worked_to_its_end(system: System) -
         task = system.api("POST", f"{path}/{action}", body)
     assert (task["state"], task["outcome"]) == ("closed", "helped_on_site")
     assert open_tasks(system) == []
-    told = [entry["action"] for entry in system.api("GET", path)["timeline"]]
+    timeline = system.api("GET", path)["timeline"]
+    told = [entry["action"] for entry in timeline if entry["action"] not in TELLING]
     assert told == ["opened", "acknowledge", "depart", "arrive", "resolve", "close"]
 
     await publish(system, SOS_TOPIC, press(10))
