@@ -21,7 +21,7 @@ test: setup lint ## everything that must hold: style, types, contracts, all test
 	$(BIN)/pytest tests/e2e tests/chaos $(ARGS)
 
 soak: setup ## the tests that take minutes: every power cut of hundreds of alarms, long cuts of the line
-	$(BIN)/pytest -m soak $(ARGS)
+	$(BIN)/pytest -m soak -o faulthandler_timeout=3600 $(ARGS)
 
 unit: .venv/.dev ## the tests that take milliseconds
 	$(BIN)/pytest tests/unit $(ARGS)

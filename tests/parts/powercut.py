@@ -17,7 +17,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -132,11 +131,19 @@ def images(operations: list[Operation]) -> Iterator[tuple[int, list[str], dict[s
             said = [*said, one.data.decode().strip()]
         else:
             disk.do(one)
-        for image in deepcopy(disk).images():
-            digest = hashlib.sha256(repr(sorted(image.items())).encode()).digest()
-            if (digest, len(said)) not in seen:
-                seen.add((digest, len(said)))
+        for image in disk.images():
+            mark = (_digest(image), len(said))
+            if mark not in seen:
+                seen.add(mark)
                 yield number, said, image
+
+
+def _digest(image: dict[str, bytes]) -> bytes:
+    digest = hashlib.blake2b(digest_size=16)
+    for name, content in sorted(image.items()):
+        digest.update(f"{name} {len(content)} ".encode())
+        digest.update(content)
+    return digest.digest()
 
 
 def lay_out(image: dict[str, bytes], folder: Path) -> None:
