@@ -23,6 +23,11 @@ def found(session: Session, task: Task, who: Who) -> list[User]:
     return _FIND[who.kind](session, task, who.value)
 
 
+def everybody(session: Session, task: Task) -> list[User]:
+    """All who work on tasks of this kind."""
+    return list(session.scalars(_workers(task)))
+
+
 def metres(one: Place, other: Place) -> float:
     """The distance between two places given as (latitude, longitude), over the ground."""
     (a, b), (c, d) = ((radians(x), radians(y)) for x, y in (one, other))

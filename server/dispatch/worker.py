@@ -112,8 +112,18 @@ def _said(step: DispatchStep, *, found: bool) -> str:
     return "told" if (step.number, step.turn) == (0, 0) else "escalated"
 
 
-def _end(session: Session, task: Task, step: DispatchStep, _addresses: Addresses, now: datetime) -> None:
-    _note(session, task, "unanswered", now=now, late_s=step.late_s)
+def _end(session: Session, task: Task, step: DispatchStep, addresses: Addresses, now: datetime) -> None:
+    """The chain is at its end. One that found nobody at all tells everybody who works on such tasks."""
+    told = session.scalar(
+        select(Delivery.id)
+        .join(DispatchStep, DispatchStep.id == Delivery.step_id)
+        .where(Delivery.task_id == task.id, DispatchStep.run == step.run)
+        .limit(1)
+    )
+    everybody = [] if told is not None else people.everybody(session, task)
+    for user in everybody:
+        deliveries.queue(session, task, step, user, addresses.ordered(user.login, ()), now=now)
+    _note(session, task, "unanswered", now=now, people=[user.id for user in everybody], late_s=step.late_s)
 
 
 def _arrival(session: Session, task: Task, step: DispatchStep, _addresses: Addresses, now: datetime) -> None:
@@ -141,7 +151,7 @@ def _taken(session: Session, task: Task, step: DispatchStep, _addresses: Address
             Delivery.state.in_(("sending", "sent")),
             Delivery.channel != PAGE,
             Delivery.user_id != task.assignee_id,
-            DispatchStep.kind == StepKind.CALL,
+            DispatchStep.kind.in_((StepKind.CALL, StepKind.END)),
             DispatchStep.run == step.run,
         )
         .distinct()

@@ -84,7 +84,7 @@ class Sender:
         holder = session.get(User, task.assignee_id) if task.assignee_id is not None else None
         area = session.get(Area, task.area_id)
         title, body = texts.message(
-            kind,
+            "call" if kind == "end" else kind,
             language,
             texts.Facts(
                 number=task.id,

@@ -44,6 +44,8 @@ PAGES = {
     "/gateways": {"dispatcher", "manager", "administrator", "maintenance", "installer", "wall"},
     "/gateways/gw-1": {"dispatcher", "manager", "administrator", "maintenance", "installer", "wall"},
     "/devices/new": {"administrator", "maintenance", "installer"},
+    "/playbooks": {"manager", "administrator"},
+    "/playbooks/care/critical": {"manager", "administrator"},
     "/quarantine": {"administrator", "maintenance", "installer"},
 }
 """Who sees what. Others get 403, or 404 for a task that is not their kind."""

@@ -14,7 +14,8 @@ from server.notify import deliveries
 from server.notify.channels import AddressBook, Addresses, SendError
 from server.notify.sender import Sender
 from server.tasks.states import TaskAction as A
-from tests.contract.server.conftest import NOW, viewer_of
+from server.users.roles import Role
+from tests.contract.server.conftest import NOW, person, viewer_of
 from tests.contract.server.test_alarm_record import press, record
 from tests.contract.server.test_dispatch import LI_HAS, act, at, plan, planned, put, sends, told, work
 
@@ -101,6 +102,18 @@ def test_a_failing_channel_is_tried_again_then_the_next_and_then_the_next_step(s
     assert len(said) == 6
     with staffed.read() as session:
         assert len({row.id for row in session.scalars(select(Delivery))}) == 3
+
+
+def test_a_chain_that_found_nobody_tells_everybody_who_could_come(street: Database) -> None:
+    person(street, Role.ADMINISTRATOR, "li")
+    person(street, Role.MAINTENANCE, "zhao")  # works, but sees no care tasks
+    record(street, press(1))
+    work(street, NOW, LI_HAS)
+    assert [action for action, _ in told(street)][-2:] == ["told_nobody", "unanswered"]
+    assert sends(street) == [("li", "ntfy", "queued")]
+    said: list[tuple[str, str, str]] = []
+    _send(_sender(street, LI_HAS, said), NOW)
+    assert "sos" in said[0][1]
 
 
 def test_messages_say_no_more_than_their_channel_may_carry(staffed: Database) -> None:
