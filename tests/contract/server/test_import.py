@@ -22,9 +22,15 @@ from server.users.viewer import Viewer
 from tests.contract.server.conftest import NOW, person
 from tests.unit.server.importing.test_tables import book
 
-RESIDENTS = [["id", "area_id", "name", "address"], ["r2", "area", "李大爷", "幸福路2号"]]
-POSITIONS = [["id", "area_id", "name", "resident_id"], ["home-2-bed", "area", "床头", "r2"]]
-DEVICES = [
+RESIDENTS: list[list[object]] = [
+    ["id", "area_id", "name", "address"],
+    ["r2", "area", "李大爷", "幸福路2号"],
+]
+POSITIONS: list[list[object]] = [
+    ["id", "area_id", "name", "resident_id"],
+    ["home-2-bed", "area", "床头", "r2"],
+]
+DEVICES: list[list[object]] = [
     ["id", "gateway_id", "position_id", "profile", "address.topic"],
     ["d-2", "gw-1", "home-2-bed", "tuya-ts0215a-sos", "zigbee2mqtt/sos-2"],
 ]

@@ -96,7 +96,7 @@ def alarm(context: Context, seq: int, **other: Any) -> AckMessage | None:
 
 def count(context: Context, model: Any) -> int:
     with context.database.read() as session:
-        return session.query(model).count()
+        return int(session.query(model).count())
 
 
 def swap_button(context: Context, viewer: Viewer) -> str:
