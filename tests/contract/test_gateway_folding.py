@@ -41,6 +41,7 @@ async def test_a_dead_broker_is_one_fault_and_not_one_of_each_device(
     mosquitto: Mosquitto, server: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(folding, "AWAY_MS", 300)
+    monkeypatch.setattr("edge.supervisor.pause_s", lambda _failures, _jitter: 0.2)
     async with Proxy(mosquitto.port) as bus:
         chosen = settings(mosquitto, NAME, tmp_path)
         devices = chosen.devices.model_copy(update={"host": "127.0.0.1", "port": bus.port})
