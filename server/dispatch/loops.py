@@ -44,8 +44,11 @@ class Dispatch:
         async with asyncio.TaskGroup() as group:
             group.create_task(_again("dispatch", self._database, self._steps, STEP_S), name="dispatch-steps")
             group.create_task(_again("audit", self._database, self._audit, AUDIT_S), name="dispatch-audit")
-            with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="send") as executor:
+            executor = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="send")
+            try:
                 await _again("notify", self._database, lambda: self._send(executor), STEP_S)
+            finally:  # what is on its way ends by itself; what is not begun is claimed again later
+                executor.shutdown(wait=False, cancel_futures=True)
 
     def _steps(self) -> None:
         run_due(self._database, self._book)

@@ -26,6 +26,10 @@ PAGE: Final = "page"
 """The open pages: they show tasks by themselves, and stand in where a person has no other channel."""
 
 
+TIMEOUT_S: Final = 2.0
+"""For a connection, and for its answer: a server that stops has 5 s in all."""
+
+
 class ChannelsError(ValueError):
     """The file of addresses cannot be used: says where, what, and what to do."""
 
@@ -110,8 +114,9 @@ class Carrier(Protocol):
 
 def carry(url: str, title: str, body: str) -> None:
     """Hands a message to Apprise. Raises SendError: it does not say why, and neither do we know."""
-    channel = apprise.Apprise()
-    if not channel.add(url):
+    channel = apprise.Apprise.instantiate(url)
+    if channel is None:
         raise SendError("the address is not one that Apprise knows")
+    channel.socket_connect_timeout = channel.socket_read_timeout = TIMEOUT_S
     if not channel.notify(title=title, body=body):
         raise SendError("the channel did not take the message")
