@@ -21,27 +21,27 @@ from edge.driver import Driver, cut
 from edge.supervisor import SupervisedDriver
 from gateway import wire
 from gateway.applying import Applying
-from gateway.bundle import STATE_FILE
 from gateway.commanding import Commanding
 from gateway.commands import Means
-from gateway.condition import Condition
 from gateway.core.clock import GatewayClock
 from gateway.core.found import found_message
 from gateway.core.sounding import Look
 from gateway.driving import driver_builders
 from gateway.enrolment.identity import Identity, IdentityStore
 from gateway.enrolment.renewal import Renewal
-from gateway.folding import Folding
+from gateway.health.bundle import STATE_FILE
+from gateway.health.condition import Condition
+from gateway.health.folding import Folding
+from gateway.health.machine import monotonic_ms, wall_ms
+from gateway.health.timesync import ClockOffset
+from gateway.health.troubles import Reports
+from gateway.health.watchdog import Notifier, Watchdog
 from gateway.judging import Judging
-from gateway.local_alarm import Fittings, LocalAlarm, fittings, silencing_button
-from gateway.machine import monotonic_ms, wall_ms
-from gateway.outputs import Output
+from gateway.outputs.local_alarm import Fittings, LocalAlarm, fittings, silencing_button
+from gateway.outputs.output import Output
 from gateway.settings import GatewaySettings
 from gateway.store import BookStore, DesiredStore
-from gateway.timesync import ClockOffset
-from gateway.troubles import Reports
 from gateway.uplink import Uplink
-from gateway.watchdog import Notifier, Watchdog
 
 STOP_S: Final = 4.5
 """For everything that runs to end by itself; a stop takes less than 5 s."""

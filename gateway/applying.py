@@ -10,9 +10,9 @@ from edge.driver import EdgeDevice, cut
 from edge.supervisor import SupervisedDriver
 from gateway import wire
 from gateway.core.desired import DesiredError, Wanted, difference, read_desired
+from gateway.health.troubles import Reports
 from gateway.judging import Judging
 from gateway.store import DesiredStore
-from gateway.troubles import Reports
 
 REASON_LENGTH: Final = 2_000
 

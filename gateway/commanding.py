@@ -16,8 +16,8 @@ from edge.driver import cut
 from gateway import wire
 from gateway.commands import Acts, Means, NotDoneError
 from gateway.core.command_book import CommandBook
+from gateway.health.troubles import Reports
 from gateway.store import BookStore
-from gateway.troubles import Reports
 
 MOST_WAITING: Final = 200
 MOST_AT_ONCE: Final = 8

@@ -9,7 +9,7 @@ from edge.commanding import Commanded, CommandError, Outcome
 from edge.driver import Driver, EdgeDevice, cut
 from firmware_profiles import CommandRefusedError, order_of
 from gateway import wire
-from gateway.outputs import Output, OutputError
+from gateway.outputs.output import Output, OutputError
 
 NOT_AVAILABLE: Final = "not available"
 LEVELS: Final = ("debug", "info", "warning", "error")

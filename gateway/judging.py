@@ -13,16 +13,16 @@ import structlog
 from edge.readings import Reading, TimeSource
 from gateway.core.clean import clean_reading
 from gateway.core.clock import EARLIEST_MS, HOLD_MS, trusted
+from gateway.health.machine import monotonic_ms, synchronised
+from gateway.health.troubles import Reports
 from gateway.keeper import AlarmKeeper
 from gateway.lanes.alarm import AlarmLane
 from gateway.lanes.spill import SpillFile
-from gateway.machine import monotonic_ms, synchronised
 from gateway.recorder import TelemetryRecorder
 from gateway.rules.engine import Engine
 from gateway.rules.model import Rule
 from gateway.rules.outcomes import Outcome
 from gateway.settings import GatewaySettings
-from gateway.troubles import Reports
 
 ALARM_RESERVE_MB: Final = 8
 """Of the disk, kept for alarms: room for some thousands."""

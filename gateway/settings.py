@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from edge.core.http_auth import Auth
 from edge.core.pushes import Kind
-from gateway.output_settings import Outputs
+from gateway.outputs.settings import Outputs
 
 PREFIX: Final = "SUNWELL_GATEWAY_"
 FILE_VARIABLE: Final = f"{PREFIX}FILE"

@@ -22,8 +22,8 @@ from gateway import wire
 from gateway.core.reconnect import LinkEvent, LinkState, Reconnect
 from gateway.core.window import ItemId, Window
 from gateway.enrolment.wire import client_id
+from gateway.health.machine import monotonic_ms
 from gateway.keeper import AlarmKeeper
-from gateway.machine import monotonic_ms
 from gateway.recorder import TelemetryRecorder
 from gateway.settings import Broker
 

@@ -19,15 +19,15 @@ import structlog
 import typer
 from pydantic import ValidationError
 
-from gateway import bundle as support
-from gateway import watchdog
 from gateway.app import GatewayApp
 from gateway.enrolment import enrolling, page
 from gateway.enrolment.enrolling import EnrolError
 from gateway.enrolment.identity import Identity, IdentityStore
 from gateway.enrolment.wire import CodeError, read_code
+from gateway.health import bundle as support
+from gateway.health import watchdog
+from gateway.health.machine import wall_ms
 from gateway.lanes.files import LaneInUseError
-from gateway.machine import wall_ms
 from gateway.settings import GatewaySettings
 from sunwell import logs
 from sunwell.running import until_stopped

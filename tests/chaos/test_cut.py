@@ -10,7 +10,7 @@ import pytest
 
 from edge.readings import Reading
 from gateway.app import GatewayApp
-from gateway.machine import monotonic_ms, wall_ms
+from gateway.health.machine import monotonic_ms, wall_ms
 from gateway.settings import Broker, GatewaySettings
 from sunwell.simulate.network import Proxy
 from tests.e2e.street import SOS_TOPIC, press_at, put_device, register_home

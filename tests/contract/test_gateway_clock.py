@@ -8,7 +8,7 @@ import pytest
 from gateway import wire
 from gateway.app import GatewayApp
 from gateway.core.clock import EARLIEST_MS
-from gateway.machine import wall_ms
+from gateway.health.machine import wall_ms
 from tests.contract.gateway_parts import FakeServer, desired, fake_server, settings
 from tests.contract.test_gateway import eventually, with_buttons
 from tests.parts.mosquitto import Mosquitto

@@ -10,7 +10,7 @@ import pytest
 from firmware_profiles.load import load_catalogue
 from gateway import wire
 from gateway.app import GatewayApp
-from gateway.machine import monotonic_ms, wall_ms
+from gateway.health.machine import monotonic_ms, wall_ms
 from sunwell.simulate.modbus_host import ModbusHost, SimulatedUnit
 from sunwell.simulate.network import Proxy
 from tests.contract.gateway_parts import FakeServer, desired, fake_server, settings

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from gateway import folding, wire
+from gateway import wire
 from gateway.app import GatewayApp
+from gateway.health import folding
 from gateway.rules.model import Rule, Severity, Silence, TaskKind
 from sunwell.simulate.network import Proxy
 from tests.contract.gateway_parts import FakeServer, desired, fake_server, settings

@@ -10,8 +10,8 @@ from gpiozero.pins.mock import MockFactory
 
 from gateway import wire
 from gateway.app import GatewayApp
-from gateway.gpio import GpioSwitch
-from gateway.local_alarm import Fittings
+from gateway.outputs.gpio import GpioSwitch
+from gateway.outputs.local_alarm import Fittings
 from tests.contract.gateway_parts import WAIT_S, FakeServer, desired, fake_server, settings
 from tests.contract.test_gateway import NAME
 from tests.contract.test_gateway_commands import ask, reply_to

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from gateway.app import GatewayApp
+from gateway.health.watchdog import Notifier
 from gateway.settings import Broker, GatewaySettings
-from gateway.watchdog import Notifier
 from tests.contract.gateway_parts import WAIT_S
 from tests.parts.processes import REPOSITORY, free_port
 

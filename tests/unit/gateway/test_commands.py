@@ -9,7 +9,7 @@ from edge.driver import EdgeDevice
 from firmware_profiles import Downlink, Order, load_catalogue
 from gateway import wire
 from gateway.commands import Acts, Means, NotDoneError
-from gateway.outputs import OutputError
+from gateway.outputs.output import OutputError
 
 STATE = wire.StateMessage(
     online=True, session="s1", software="1.2", applied=7, health=wire.Health(at_ms=1, uptime_s=1)

@@ -7,12 +7,12 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from gateway.core.sounding import Look
+from gateway.health.troubles import Reports
 from gateway.judging import Judging
-from gateway.local_alarm import Fittings, LocalAlarm
-from gateway.output_settings import Outputs, VoiceSettings
-from gateway.outputs import OutputError
+from gateway.outputs.local_alarm import Fittings, LocalAlarm
+from gateway.outputs.output import OutputError
+from gateway.outputs.settings import Outputs, VoiceSettings
 from gateway.rules.outcomes import Outcome
-from gateway.troubles import Reports
 from tests.unit.gateway.core.test_sounding import outcome
 
 VOICE = VoiceSettings(command=("say",), every_s=1)

@@ -14,12 +14,12 @@ import structlog
 
 from edge.driver import cut
 from gateway.core.sounding import Look, Sounding, lit
-from gateway.gpio import GpioButton, GpioSwitch
-from gateway.output_settings import Outputs
-from gateway.outputs import Button, Output, OutputError, Speaker, Switch
+from gateway.health.troubles import Reports
+from gateway.outputs.gpio import GpioButton, GpioSwitch
+from gateway.outputs.output import Button, Output, OutputError, Speaker, Switch
+from gateway.outputs.settings import Outputs
+from gateway.outputs.voice import Voice
 from gateway.rules.outcomes import Outcome
-from gateway.troubles import Reports
-from gateway.voice import Voice
 
 LOOK_MS: Final = 1_000
 """How soon the light follows the gateway's condition."""

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from edge.driver import cut
-from gateway.outputs import OutputError
+from gateway.outputs.output import OutputError
 
 
 class GpioSwitch:

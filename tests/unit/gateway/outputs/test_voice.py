@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.outputs import OutputError
-from gateway.voice import Voice
+from gateway.outputs.output import OutputError
+from gateway.outputs.voice import Voice
 
 
 async def test_its_arguments_reach_the_program_as_they_are(tmp_path: Path) -> None:

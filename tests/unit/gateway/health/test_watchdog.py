@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway import watchdog as watchdog_module
-from gateway.watchdog import Notifier, Watchdog, message
+from gateway.health import watchdog as watchdog_module
+from gateway.health.watchdog import Notifier, Watchdog, message
 
 
 @pytest.fixture

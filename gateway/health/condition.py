@@ -11,11 +11,11 @@ from edge.supervisor import SupervisedDriver
 from gateway import wire
 from gateway.applying import Applying
 from gateway.driving import driver_health
-from gateway.folding import Folding
+from gateway.health.folding import Folding
+from gateway.health.machine import measure, monotonic_ms
+from gateway.health.troubles import Reports
 from gateway.judging import Judging
-from gateway.machine import measure, monotonic_ms
 from gateway.settings import GatewaySettings
-from gateway.troubles import Reports
 from gateway.uplink import Uplink
 
 HEALTH_PAUSE_S: Final = 1.0

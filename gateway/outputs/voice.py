@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Final
 
 from edge.driver import cut
-from gateway.outputs import OutputError
+from gateway.outputs.output import OutputError
 
 TOLD: Final = 200
 """Bytes of what the program complains of that are told on."""

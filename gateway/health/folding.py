@@ -7,7 +7,7 @@ from typing import Final
 
 from edge.supervisor import SupervisedDriver
 from gateway.applying import Applying
-from gateway.machine import monotonic_ms
+from gateway.health.machine import monotonic_ms
 from gateway.wire import DriverAway
 
 AWAY_MS: Final = 10_000

@@ -1,6 +1,6 @@
 """Troubles are counted, not repeated, and bounded."""
 
-from gateway.troubles import KEPT_MS, MAXIMUM_TROUBLES, Troubles
+from gateway.health.troubles import KEPT_MS, MAXIMUM_TROUBLES, Troubles
 
 
 def add(troubles: Troubles, source: str, now_ms: int, reason: str = "invalid_json") -> bool:

@@ -6,11 +6,11 @@ import pytest
 from gpiozero.pins.mock import MockFactory
 
 from gateway.core.sounding import Look
-from gateway.gpio import GpioButton, GpioSwitch
-from gateway.local_alarm import Fittings, LocalAlarm
-from gateway.output_settings import Outputs
-from gateway.outputs import OutputError
-from gateway.troubles import Reports
+from gateway.health.troubles import Reports
+from gateway.outputs.gpio import GpioButton, GpioSwitch
+from gateway.outputs.local_alarm import Fittings, LocalAlarm
+from gateway.outputs.output import OutputError
+from gateway.outputs.settings import Outputs
 from tests.unit.gateway.core.test_sounding import outcome
 
 

@@ -3,8 +3,8 @@
 import sys
 from pathlib import Path
 
-from gateway.machine import measure, wear
-from gateway.timesync import ClockOffset
+from gateway.health.machine import measure, wear
+from gateway.health.timesync import ClockOffset
 
 
 def memory(folder: Path, name: str, life_time: str) -> None:

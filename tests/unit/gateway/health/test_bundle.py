@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from gateway import bundle, wire
+from gateway import wire
 from gateway.core import redaction
 from gateway.core.redaction import Names
+from gateway.health import bundle
 from gateway.rules.model import Event, Rule, Severity, TaskKind
 from gateway.settings import GatewaySettings
 from sunwell.commands.gateway import app

@@ -1,0 +1,1 @@
+"""How the gateway is: its machine, its clock, its troubles, and who is told."""

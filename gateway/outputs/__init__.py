@@ -1,0 +1,1 @@
+"""What sounds and lights beside the gateway, with or without a network."""
