@@ -6,7 +6,7 @@ that no two transactions wait for each other.
 
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, exists, select, update
 from sqlalchemy.orm import Session
 
 from server.db.append import append
@@ -18,6 +18,28 @@ from server.tasks.states import TaskState
 _FRESH = frozenset({Happened.OPENED, Happened.WORSE, Happened.REOPENED})
 """A new run, and with it the playbook that counts now."""
 _LOOK_BACK = 5
+_CHAIN = (StepKind.CALL, StepKind.END)
+_WAITS = select(
+    exists().where(
+        DispatchStep.task_id == bindparam("task_id"),
+        DispatchStep.state == "planned",
+        DispatchStep.kind.in_(_CHAIN),
+    )
+)
+
+
+def breach_happened(
+    session: Session, task_id: int, state: TaskState, what: Happened, *, now: datetime
+) -> None:
+    """Plans what follows from another breach or occurrence; `state` is the task's after it. While the chain
+    goes on anyway, a further press costs one look and no more: alarms come this way."""
+    if what is Happened.RECURRED and not Standing(state=state).held and _waits(session, task_id):
+        return
+    happened(session, session.get_one(Task, task_id, populate_existing=True), what, now=now)
+
+
+def _waits(session: Session, task_id: int) -> bool:
+    return bool(session.connection().scalar(_WAITS, {"task_id": task_id}))
 
 
 def happened(session: Session, task: Task, what: Happened, *, now: datetime) -> None:
@@ -87,7 +109,7 @@ def standing_of(session: Session, task: Task) -> tuple[Standing, int | None]:
             DispatchStep.kind,
             DispatchStep.playbook_id,
         )
-        .where(DispatchStep.task_id == task.id, DispatchStep.kind.in_((StepKind.CALL, StepKind.END)))
+        .where(DispatchStep.task_id == task.id, DispatchStep.kind.in_(_CHAIN))
         .order_by(DispatchStep.id.desc())
         .limit(_LOOK_BACK)
     ).all()

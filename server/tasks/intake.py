@@ -94,12 +94,8 @@ def open_or_join(session: Session, need: Need, *, now: datetime) -> int:
             },
         },
     )
-    planning.happened(
-        session,
-        session.get_one(Task, task.id, populate_existing=True),
-        _what(opened=opened, reopened=state is not before, worse="severity" in change),
-        now=now,
-    )
+    what = _what(opened=opened, reopened=state is not before, worse="severity" in change)
+    planning.breach_happened(session, task.id, state, what, now=now)
     announce(session, Change("task", str(task.id), "opened" if opened else "recurred"))
     number: int = task.id
     return number
