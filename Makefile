@@ -18,7 +18,7 @@ setup: .venv/.dev ## install what the tests need: Python libraries and, where al
 
 test: setup lint ## everything that must hold: style, types, contracts, all tests
 	$(BIN)/pytest -n auto --dist loadfile tests/unit tests/contract tests/powercut tests/browser $(ARGS)
-	$(BIN)/pytest tests/e2e tests/chaos $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile tests/e2e tests/chaos $(ARGS)
 
 soak: setup ## the tests that take minutes: every power cut of hundreds of alarms, long cuts of the line
 	$(BIN)/pytest -m soak -o faulthandler_timeout=3600 $(ARGS)

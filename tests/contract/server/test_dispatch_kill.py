@@ -31,8 +31,8 @@ PLAN = {
 @pytest.mark.parametrize(
     ("database", "number", "tasks"),
     [
-        ("postgres", 8, 200),
-        ("sqlite", 1, 40),
+        ("postgres", 8, 60),
+        ("sqlite", 1, 12),
         pytest.param("postgres", 8, 1_000, marks=pytest.mark.soak),
     ],
     indirect=["database"],
