@@ -129,7 +129,7 @@ async def test_a_modbus_exception_is_reported(shared_system: RealSystem) -> None
         ("up/data", b"\x00\xff", "unreadable"),
         ("up/data", b'{"v":2,"epoch":"e","seq":1,"readings":[]}', "unreadable"),
         ("up/data", bytes(TEN_MEGABYTES), "unreadable"),
-        ("up/state", b"no", "unreadable"),
+        ("up/state", b"nothing to read", "unreadable"),
     ],
     ids=["half an alarm", "no JSON", "another version", "10 MB", "a bad state"],
 )
