@@ -4,6 +4,8 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 ARGS ?=
+# The tests wait as long as they compute: one worker more than there are cores.
+WORKERS ?= $$(( $$(nproc) + 1 ))
 
 .PHONY: help demo setup test soak lint format unit bench clean
 
@@ -17,8 +19,8 @@ setup: .venv/.dev ## install what the tests need: Python libraries and, where al
 	@scripts/system-packages
 
 test: setup lint ## everything that must hold: style, types, contracts, all tests
-	$(BIN)/pytest -n auto --dist loadfile tests/unit tests/contract tests/powercut tests/browser $(ARGS)
-	$(BIN)/pytest -n 2 --dist loadfile tests/e2e tests/chaos $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile tests/unit tests/contract tests/powercut tests/browser $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile tests/e2e tests/chaos $(ARGS)
 
 soak: setup ## the tests that take minutes: every power cut of hundreds of alarms, long cuts of the line
 	$(BIN)/pytest -m soak -o faulthandler_timeout=3600 $(ARGS)
