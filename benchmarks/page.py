@@ -9,15 +9,18 @@ from dataclasses import dataclass, field
 import aiohttp
 
 _VERSION = re.compile(r'data-version="(\d+)"')
+_WHAT = re.compile(r'data-what="([^"]*)"')
 _NAME = re.compile(r"<b>([^<]+)</b>")
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One `task` event: whose task, its version, and when its last byte was read (`perf_counter` seconds)."""
+    """One `task` event: whose task, its version, what happened, and when its last byte was read
+    (`perf_counter` seconds)."""
 
     name: str
     version: int
+    what: str
     at: float
 
 
@@ -34,10 +37,10 @@ class Page:
             if name != "task":
                 self.others[name] = self.others.get(name, 0) + 1
                 continue
-            who, version = _NAME.search(data), _VERSION.search(data)
-            if who is None or version is None:
-                raise ValueError(f"a card without name or version: {data[:200]}")
-            yield Card(who[1], int(version[1]), at)
+            who, version, what = _NAME.search(data), _VERSION.search(data), _WHAT.search(data)
+            if who is None or version is None or what is None:
+                raise ValueError(f"a card without name, version or what happened: {data[:200]}")
+            yield Card(who[1], int(version[1]), what[1], at)
 
     async def events(self) -> AsyncIterator[tuple[str, str, float]]:
         """Name, data and time of each event."""
