@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 
 from server.db.database import Database
 
-ENDS_ALL = text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+ENDS_ALL = text("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
 
 
 @pytest.mark.parametrize("database", ["postgres"], indirect=True)
