@@ -24,6 +24,7 @@ from server.commissioning import service as commissioning
 from server.context import Context
 from server.db.database import Database
 from server.db.migrate import upgrade
+from server.db.opening import check_seals, open_database
 from server.dispatch.loops import Dispatch
 from server.enrolment import listener
 from server.enrolment.broker import BrokerRights
@@ -132,11 +133,10 @@ class Server:
         settings = self._settings
         settings.data.mkdir(parents=True, exist_ok=True)
         catalogue = load_all_profiles(settings)
-        database = Database(
-            settings.effective_database_url, password=read_secret(settings.database_password_file)
-        )
+        database = open_database(settings)
         stack.callback(database.dispose)
         await asyncio.to_thread(upgrade, database)
+        await asyncio.to_thread(check_seals, database)
         await asyncio.to_thread(_take_up, database, catalogue)
         store = open_store(
             settings.effective_timeseries,

@@ -84,6 +84,11 @@ class ServerSettings(BaseSettings):
         default=None,
         description="Key that signs these links, the same at all servers; empty: made in the data folder",
     )
+    seal_key_file: Path | None = Field(
+        default=None,
+        description="Keys that personal data is sealed with, one a line, the newest first, the same at all "
+        "servers; empty: made in the data folder. Without them the data is lost: keep a copy elsewhere",
+    )
     profiles: Path | None = Field(default=None, description="Folder of further profiles of your own")
 
     @property

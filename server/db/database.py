@@ -19,6 +19,7 @@ from sqlalchemy.exc import DisconnectionError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from server.db.sealed import Seals, give_keys
 from server.errors import StoreUnavailableError
 
 _WRITES = "sunwell_writes"
@@ -35,9 +36,10 @@ class Change:
 
 
 class Database:
-    """An engine with its two ways in. Threads may share it."""
+    """An engine with its two ways in. Threads may share it. Without `seals` no sealed column is read or
+    written (`server.db.sealed`)."""
 
-    def __init__(self, url: str, *, password: str | None = None) -> None:
+    def __init__(self, url: str, *, password: str | None = None, seals: Seals | None = None) -> None:
         parsed = make_url(url)
         if password is not None:
             parsed = parsed.set(password=password)
@@ -60,6 +62,9 @@ class Database:
             )
             for engine in (self.engine, self._looking):
                 event.listen(engine, "checkout", _refuse_ended)
+        if seals is not None:
+            give_keys(self.engine, seals)
+            give_keys(self._looking, seals)
 
     @contextmanager
     def read(self) -> Iterator[Session]:

@@ -27,6 +27,7 @@ from server.gateways import desired
 from server.importing import tables
 from server.importing.tables import KINDS, PARAMETER, RowError, Table
 from server.places.schemas import PositionIn, ResidentIn, WellIn, check_id
+from server.residents import contacts
 from server.users.roles import Right
 from server.users.viewer import Viewer
 
@@ -257,13 +258,16 @@ def _write(session: Session, entries: Sequence[_Entry], catalogue: Catalogue, no
         there = {_id(row): row for row in session.scalars(select(model))} if by_kind[kind] else {}
         only_new = {"created_at": now} if model is Position else {}
         for entry in by_kind[kind]:
-            values = entry.body.model_dump()
+            values = entry.body.model_dump(exclude={"contact"})
             row = there.get(entry.id)
             if row is None:
                 session.add(model(id=entry.id, **values, **only_new))
             for name, value in values.items() if row is not None else ():
                 setattr(row, name, value)
         session.flush()
+    for entry in by_kind["residents"]:
+        if isinstance(entry.body, ResidentIn) and "contact" in entry.body.model_fields_set:
+            contacts.write(session, entry.id, contacts.parse(entry.body.contact))
     _write_devices(session, by_kind["devices"], catalogue, now)
 
 

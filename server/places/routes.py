@@ -6,6 +6,7 @@ from typing import Annotated, Any, TypeVar
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from server.audit import service as audit
 from server.clock import now
@@ -16,6 +17,7 @@ from server.db.models import Area, Gateway, Position, Resident, Well
 from server.dependencies import GetContext, GetViewer
 from server.places import service
 from server.places.schemas import AreaIn, GatewayIn, PositionIn, ResidentIn, WellIn
+from server.residents import contacts
 from server.users.roles import Right
 from server.users.viewer import Viewer
 
@@ -104,7 +106,7 @@ def get_resident(context: GetContext, viewer: GetViewer, key: str, reason: Reaso
     with context.database.write() as session:
         resident = service.found(session, Resident, key)
         audit.write(session, viewer, action="read", subject=("resident", key), reason=reason, now=now())
-        return ResidentOut.model_validate(resident)
+        return _resident(session, resident)
 
 
 @router.put("/residents/{key}")
@@ -114,7 +116,7 @@ def put_resident(context: GetContext, viewer: GetViewer, key: str, body: Residen
     with context.database.write() as session:
         resident = service.put_resident(session, key, body)
         audit.write(session, viewer, action="write", subject=("resident", key), now=now())
-        return ResidentOut.model_validate(resident)
+        return _resident(session, resident)
 
 
 @router.get("/wells")
@@ -162,6 +164,12 @@ def put_gateway(context: GetContext, viewer: GetViewer, key: str, body: GatewayI
     viewer.require(Right.REGISTER)
     with context.database.write() as session:
         return GatewayOut.model_validate(service.put_gateway(session, key, body, now=now()))
+
+
+def _resident(session: Session, resident: Resident) -> ResidentOut:
+    out = ResidentOut.model_validate(resident)
+    out.contact = contacts.text(contacts.of(session, resident.id))
+    return out
 
 
 def _all(context: GetContext, viewer: Viewer, right: Right, model: type[Base], out: type[Out]) -> list[Out]:

@@ -43,7 +43,7 @@ class ResidentIn(_Written):
     born: int | None = Field(default=None, ge=1900, le=2100)
     access: Text = ""
     phone: Annotated[str, Field(max_length=40)] = ""
-    contact: Text = ""
+    contact: Text = ""  # one a line: "女儿 王芳 138…", in the order in which they are called
     notes: Text = ""
     risk: Literal["normal", "high"] = "normal"
     latitude: Latitude | None = None
@@ -58,6 +58,7 @@ class WellIn(_Written):
     address: Name
     owner: Text = ""
     depth_m: float | None = Field(default=None, gt=0, le=200)
+    mount_height_m: float | None = Field(default=None, gt=0, le=200)
     latitude: Latitude | None = None
     longitude: Longitude | None = None
 

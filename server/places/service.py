@@ -10,6 +10,7 @@ from server.db.base import Base
 from server.db.models import Area, Gateway, Position, Resident, Well
 from server.errors import InvalidError, NotFoundError
 from server.places.schemas import AreaIn, GatewayIn, PositionIn, ResidentIn, WellIn, check_id
+from server.residents import contacts
 
 M = TypeVar("M", bound=Base)
 
@@ -23,7 +24,9 @@ def put_area(session: Session, area_id: str, area: AreaIn) -> Area:
 def put_resident(session: Session, resident_id: str, resident: ResidentIn) -> Resident:
     """Creates or corrects a resident."""
     _require(session, Area, resident.area_id, "area_id")
-    return _put(session, Resident, resident_id, resident)
+    row = _put(session, Resident, resident_id, resident, leave=frozenset({"contact"}))
+    contacts.write(session, resident_id, contacts.parse(resident.contact))
+    return row
 
 
 def put_well(session: Session, well_id: str, well: WellIn) -> Well:
@@ -56,17 +59,26 @@ def found(session: Session, model: type[M], key: str) -> M:
     return row
 
 
-def _put(session: Session, model: type[M], key: str, written: BaseModel, **only_new: Any) -> M:
+def _put(
+    session: Session,
+    model: type[M],
+    key: str,
+    written: BaseModel,
+    *,
+    leave: frozenset[str] = frozenset(),
+    **only_new: Any,
+) -> M:
     try:
         check_id(key)
     except ValueError as error:
         raise InvalidError(f"id {key!r}: {error}", where="id") from error
+    values = written.model_dump(exclude=set(leave))
     row = session.get(model, key)
     if row is None:
-        row = model(id=key, **written.model_dump(), **only_new)
+        row = model(id=key, **values, **only_new)
         session.add(row)
     else:
-        for name, value in written.model_dump().items():
+        for name, value in values.items():
             setattr(row, name, value)
     session.flush()
     return row

@@ -12,14 +12,32 @@ from sqlalchemy.orm import Session
 from server.alarms import repository as alarms
 from server.alarms.texts import RuleTexts
 from server.db.base import Base, table_of
-from server.db.models import Alarm, Area, Gateway, Occurrence, Position, Resident, Task, TaskEvent, User, Well
+from server.db.models import (
+    Alarm,
+    Area,
+    Contact,
+    Gateway,
+    Occurrence,
+    Position,
+    Resident,
+    Task,
+    TaskEvent,
+    User,
+    Well,
+)
 from server.notify import deliveries
+from server.residents import contacts
 from server.tasks import repository
 from server.tasks.states import TaskAction, TaskState, possible
 from server.users.roles import Right, Role
 from server.users.viewer import Viewer
 
 MASK = "**"
+_CALLED = (
+    select(Contact.resident_id, Contact.name, Contact.phone)
+    .where(Contact.resident_id.in_(bindparam("ids", expanding=True)))
+    .order_by(Contact.rank, Contact.id)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,8 +236,9 @@ def _subjects(
     for task in tasks:
         wanted.setdefault(task.subject_kind, set()).add(task.subject_id)
     found: dict[tuple[str, str], Subject] = {}
+    called = _contacts(session, viewer, wanted.get("resident", set()))
     for resident in _rows(session, Resident, wanted.get("resident", set())):
-        found["resident", resident.id] = _resident(viewer, resident)
+        found["resident", resident.id] = _resident(viewer, resident, called.get(resident.id, ()))
     for well in _rows(session, Well, wanted.get("well", set())):
         found["well", well.id] = Subject(
             kind="well",
@@ -250,7 +269,16 @@ def _subjects(
     return found
 
 
-def _resident(viewer: Viewer, resident: Row[Any]) -> Subject:
+def _contacts(session: Session, viewer: Viewer, ids: set[str]) -> dict[str, list[Any]]:
+    if not ids or not viewer.unmasked:
+        return {}
+    found: dict[str, list[Any]] = {}
+    for row in session.connection().execute(_CALLED, {"ids": list(ids)}):
+        found.setdefault(row.resident_id, []).append(row)
+    return found
+
+
+def _resident(viewer: Viewer, resident: Row[Any], called: Sequence[Row[Any]]) -> Subject:
     if not viewer.unmasked:
         return Subject(
             kind="resident", id=resident.id, name=resident.name[:1] + MASK, address=MASK, masked=True
@@ -264,7 +292,7 @@ def _resident(viewer: Viewer, resident: Row[Any]) -> Subject:
         longitude=resident.longitude,
         access=resident.access,
         phone=resident.phone,
-        contact=resident.contact,
+        contact=contacts.text(called),
         notes=resident.notes,
         risk=resident.risk,
         born=resident.born,

@@ -7,12 +7,12 @@ import segno
 import typer
 
 from server.clock import now
-from server.db.database import Database
 from server.db.migrate import upgrade
+from server.db.opening import open_database
 from server.enrolment.desk import make_code
 from server.enrolment.keys import open_keys
 from server.errors import ServerError
-from server.settings import ServerSettings, read_secret
+from server.settings import ServerSettings
 
 
 def gateway_code(
@@ -22,9 +22,7 @@ def gateway_code(
     """Make a code with which a gateway enrols, once."""
     settings = ServerSettings()
     settings.data.mkdir(parents=True, exist_ok=True)
-    database = Database(
-        settings.effective_database_url, password=read_secret(settings.database_password_file)
-    )
+    database = open_database(settings)
     try:
         upgrade(database)
         made = make_code(database, settings, open_keys(settings.effective_ca, now=now()), gateway, None)

@@ -9,8 +9,8 @@ import typer
 from sqlalchemy.orm import Session
 
 from server.clock import now
-from server.db.database import Database
 from server.db.migrate import upgrade
+from server.db.opening import open_database
 from server.errors import ServerError
 from server.settings import ServerSettings, read_secret
 from server.users import service, sessions
@@ -61,9 +61,7 @@ def _session() -> Iterator[Session]:
     """A unit of work on the server's database; an error becomes one line and exit status 1."""
     settings = ServerSettings()
     settings.data.mkdir(parents=True, exist_ok=True)
-    database = Database(
-        settings.effective_database_url, password=read_secret(settings.database_password_file)
-    )
+    database = open_database(settings)
     try:
         upgrade(database)
         with database.write() as session:

@@ -34,6 +34,7 @@ from server.timeseries.store import Point
 from server.users import service as users
 from server.users.roles import Role
 from server.users.viewer import Viewer
+from tests.parts.seals import SEALS
 
 PASSWORD = "sunwell-test"
 PEOPLE = {
@@ -153,7 +154,7 @@ async def site(folder: Path) -> AsyncIterator[Site]:
     """The application with a small street, not listening."""
     path = folder / "site.db"
     await asyncio.to_thread(lambda: path.write_bytes(_peopled()))
-    database = Database(f"sqlite:///{path}")
+    database = Database(f"sqlite:///{path}", seals=SEALS)
     catalogue = load_catalogue()
     store = SqliteStore(folder / "readings.db")
     bus = Bus(asyncio.get_running_loop())
@@ -194,7 +195,7 @@ def _peopled() -> bytes:
     passwords takes longer than most tests."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "peopled.db"
-        database = Database(f"sqlite:///{path}")
+        database = Database(f"sqlite:///{path}", seals=SEALS)
         upgrade(database)
         with database.write() as session:
             for login, (name, role) in PEOPLE.items():
@@ -242,7 +243,6 @@ def _lay_street(database: Database) -> None:
                     address=f"阳光路 {number} 号 101 室",
                     access="门卫处有钥匙",
                     phone="021-65430001",
-                    contact="女儿 王芳 13800138000",
                     notes="听力差",
                     risk="high",
                     latitude=31.285 + number * 0.0003,

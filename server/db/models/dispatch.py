@@ -150,3 +150,15 @@ class Heartbeat(Base):
     name: Mapped[str] = mapped_column(primary_key=True)
     at: Mapped[datetime]
     detail: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+
+class ChannelHealth(Base):
+    """How a channel does, tried also when there is nothing to tell: failing before it is needed shows."""
+
+    __tablename__ = "channel_health"
+
+    channel: Mapped[str] = mapped_column(primary_key=True)
+    checked_at: Mapped[datetime]
+    ok: Mapped[bool]
+    since: Mapped[datetime]  # has been so since
+    error: Mapped[str] = mapped_column(default="")

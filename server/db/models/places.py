@@ -6,6 +6,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from server.db.base import Base
+from server.db.sealed import Sealed
 
 
 class Area(Base):
@@ -29,13 +30,29 @@ class Resident(Base):
     name: Mapped[str]
     born: Mapped[int | None]  # year
     address: Mapped[str]
-    access: Mapped[str] = mapped_column(default="")  # how to get in, who holds the key
-    phone: Mapped[str] = mapped_column(default="")
-    contact: Mapped[str] = mapped_column(default="")  # family or neighbour, with number
-    notes: Mapped[str] = mapped_column(default="")  # what a helper must know
+    access: Mapped[str] = mapped_column(Sealed, default="")  # how to get in, who holds the key
+    phone: Mapped[str] = mapped_column(Sealed, default="")
+    notes: Mapped[str] = mapped_column(Sealed, default="")  # conditions that a helper must know
     risk: Mapped[str] = mapped_column(default="normal")  # normal, high
     latitude: Mapped[float | None]
     longitude: Mapped[float | None]
+    left_at: Mapped[datetime | None]  # not looked after any more since: retention counts from here
+    erased_at: Mapped[datetime | None]
+
+
+class Station(Base):
+    """阳光老人家: its staff look after the homes within its circle, 15 minutes on foot."""
+
+    __tablename__ = "stations"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    area_id: Mapped[str] = mapped_column(ForeignKey("areas.id"), index=True)
+    name: Mapped[str]
+    address: Mapped[str]
+    phone: Mapped[str] = mapped_column(default="")  # the station's own, public
+    latitude: Mapped[float]
+    longitude: Mapped[float]
+    radius_m: Mapped[int]
 
 
 class Well(Base):
@@ -49,8 +66,18 @@ class Well(Base):
     address: Mapped[str]
     owner: Mapped[str] = mapped_column(default="")
     depth_m: Mapped[float | None]
+    mount_height_m: Mapped[float | None]  # of the level sensor above the bottom
     latitude: Mapped[float | None]
     longitude: Mapped[float | None]
+
+
+class WellUpstream(Base):
+    """Water runs from `upstream_id` to `well_id`."""
+
+    __tablename__ = "well_upstream"
+
+    well_id: Mapped[str] = mapped_column(ForeignKey("wells.id"), primary_key=True)
+    upstream_id: Mapped[str] = mapped_column(ForeignKey("wells.id"), primary_key=True)
 
 
 class Position(Base):

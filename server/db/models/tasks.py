@@ -52,6 +52,13 @@ class Task(Base):
     assignee_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"), index=True)
     outcome: Mapped[str | None]
     version: Mapped[int] = mapped_column(default=1)
+    test: Mapped[bool] = mapped_column(default=False)  # a drill's: worked as usual, counted as a test
+    muted: Mapped[bool] = mapped_column(default=False)  # opened while work was declared there: nobody is told
+    level: Mapped[str] = mapped_column(default="community")  # community, subdistrict: who has to solve it
+    parent_id: Mapped[int | None] = mapped_column(index=True)  # the task that this one follows up
+    due_at: Mapped[datetime | None]  # of a task that is planned for later (a follow-up visit)
+    snoozed_until: Mapped[datetime | None]
+    reviewed_at: Mapped[datetime | None]
 
 
 class TaskEvent(Base):
@@ -67,3 +74,24 @@ class TaskEvent(Base):
     from_state: Mapped[str | None]
     to_state: Mapped[str]
     detail: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+
+class TaskWatcher(Base):
+    """Who wants to hear of a task without having it."""
+
+    __tablename__ = "task_watchers"
+
+    task_id: Mapped[int] = mapped_column(ForeignKey("tasks.id"), primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True)
+
+
+class TaskPhoto(Base):
+    """A photo taken for a task. `file` is its name in the folder of photos."""
+
+    __tablename__ = "task_photos"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    task_id: Mapped[int] = mapped_column(ForeignKey("tasks.id"), index=True)
+    at: Mapped[datetime]
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
+    file: Mapped[str]

@@ -18,6 +18,7 @@ from server.places import schemas, service
 from server.users import service as users
 from server.users.roles import Role
 from server.users.viewer import Viewer
+from tests.parts.seals import SEALS
 
 NOW = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 
@@ -32,7 +33,7 @@ def catalogue() -> Catalogue:
 def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A SQLite file that the migrations have built."""
     path = tmp_path_factory.mktemp("migrated") / "sunwell.db"
-    database = Database(f"sqlite:///{path}")
+    database = Database(f"sqlite:///{path}", seals=SEALS)
     upgrade(database)
     database.dispose()
     return path
@@ -40,7 +41,7 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def migrate_url(url: str) -> None:
     """Builds the schema at `url`."""
-    database = Database(url)
+    database = Database(url, seals=SEALS)
     upgrade(database)
     database.dispose()
 
@@ -51,13 +52,13 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
     if request.param == "sqlite":
         path = tmp_path / "sunwell.db"
         shutil.copyfile(request.getfixturevalue("migrated_sqlite"), path)
-        database = Database(f"sqlite:///{path}")
+        database = Database(f"sqlite:///{path}", seals=SEALS)
         yield database
         database.dispose()
         return
     postgres = request.getfixturevalue("postgres")
     name = postgres.create(template=postgres.prepared("template_sunwell", migrate_url))
-    database = Database(postgres.url(name))
+    database = Database(postgres.url(name), seals=SEALS)
     yield database
     database.dispose()
     postgres.drop(name)

@@ -13,6 +13,7 @@ from server.db.database import Database
 from server.dispatch import loops
 from server.notify import deliveries, sender
 from server.notify.channels import AddressBook, Addresses
+from tests.parts.seals import SEALS
 
 PEOPLE = ("li", "wang", "zhou", "sun")
 ADDRESSES = Addresses({login: {"file": SecretStr("file")} for login in PEOPLE})
@@ -26,7 +27,7 @@ def clock(started: float, speed: float) -> datetime:
 
 def main(url: str, file: str, started: float, speed: float) -> None:
     """Works until it is killed. The clock runs `speed` times as fast since `started` (seconds since 1970)."""
-    database = Database(url)
+    database = Database(url, seals=SEALS)
     book = AddressBook(None)
     book._read = ADDRESSES
     out = os.open(Path(file), os.O_WRONLY | os.O_APPEND | os.O_CREAT)

@@ -1,0 +1,9 @@
+"""All policies there are, in the order in which the pages show them."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from server.policies.model import Policy
+
+_ALL: Final[tuple[type[Policy], ...]] = ()
+POLICIES: Final[Mapping[str, type[Policy]]] = {policy.NAME: policy for policy in _ALL}
