@@ -8,7 +8,6 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from datetime import timedelta
 from typing import Final
 
 import structlog
@@ -17,10 +16,8 @@ from fastapi import FastAPI
 from sqlalchemy.exc import SQLAlchemyError
 
 from firmware_profiles import Catalogue, load_catalogue
-from server import api, web
+from server import api, sweeps, web
 from server.alarms.texts import RuleTexts
-from server.clock import now
-from server.commissioning import service as commissioning
 from server.context import Context
 from server.db.database import Database
 from server.db.migrate import upgrade
@@ -31,7 +28,6 @@ from server.enrolment.broker import BrokerRights
 from server.enrolment.desk import Desk
 from server.errors import StoreUnavailableError
 from server.found.catalogue import take_up
-from server.gateways import service as gateways
 from server.ingest.link import Link
 from server.live.bus import Bus
 from server.live.relay import Relay
@@ -39,8 +35,6 @@ from server.settings import ServerSettings, read_secret
 from server.timeseries.opening import open_store
 
 log = structlog.get_logger(__name__)
-SWEEP_S: Final = 5.0
-TESTS_S: Final = 2.0
 STOP_S: Final = 3
 AGAIN_S: Final = 0.2
 
@@ -102,10 +96,9 @@ class Server:
             async with asyncio.TaskGroup() as group:
                 loops = [
                     group.create_task(self.link.run(), name="link"),
-                    group.create_task(self._watch_gateways(), name="gateway-watch"),
+                    group.create_task(sweeps.run(self.context), name="sweeps"),
                     group.create_task(Dispatch(self.context).run(), name="dispatch"),
                     group.create_task(self._follow_profiles(), name="profiles"),
-                    group.create_task(self._watch_tests(), name="commissioning"),
                 ]
                 if not self.context.database.is_sqlite:
                     relay = Relay(self.context.database)
@@ -192,39 +185,6 @@ class Server:
                     await asyncio.to_thread(_take_up, self.context.database, self.context.catalogue)
                 except (StoreUnavailableError, SQLAlchemyError) as error:
                     log.warning("profiles_not_read", detail=str(error)[:300])
-
-    async def _watch_gateways(self) -> None:
-        started = now()
-        grace = timedelta(seconds=self._settings.gateway_grace_s)
-        step = min(SWEEP_S, self._settings.gateway_grace_s / 2)
-
-        def sweep() -> None:
-            with self.context.database.write() as session:
-                gateways.sweep(session, grace=grace, started=started, now=now())
-
-        while True:
-            await asyncio.sleep(step)
-            try:
-                await asyncio.to_thread(sweep)
-            except (StoreUnavailableError, SQLAlchemyError) as error:
-                log.warning("gateway_watch_failed", detail=str(error)[:300])
-
-    async def _watch_tests(self) -> None:
-        """End tests whose time is over: what they hold back becomes an alarm."""
-
-        def sweep() -> None:
-            with self.context.database.read() as session:
-                waiting = commissioning.needs_sweep(session, now=now())
-            if waiting:
-                with self.context.database.write() as session:
-                    commissioning.sweep(session, now=now())
-
-        while True:
-            try:
-                await asyncio.to_thread(sweep)
-            except (StoreUnavailableError, SQLAlchemyError) as error:
-                log.warning("tests_not_watched", detail=str(error)[:300])
-            await asyncio.sleep(TESTS_S)
 
 
 async def _ended(tasks: list[asyncio.Task[None]]) -> None:

@@ -1,0 +1,70 @@
+"""What the server looks at again and again, as data: each sweep with its name and period.
+
+A sweep is safe to run in several processes at once: rows and unique indices decide, not who came first. One
+that fails is said in the log and comes round again.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from server.clock import now
+from server.commissioning import service as commissioning
+from server.context import Context
+from server.errors import StoreUnavailableError
+from server.gateways import service as gateways
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """`run(context, started, now)` each `every_s` seconds, on a thread; `started` is when the server was."""
+
+    name: str
+    every_s: float
+    run: Callable[[Context, datetime, datetime], None]
+
+
+def _gateways(context: Context, started: datetime, at: datetime) -> None:
+    grace = timedelta(seconds=context.settings.gateway_grace_s)
+    with context.database.write() as session:
+        gateways.sweep(session, grace=grace, started=started, now=at)
+
+
+def _tests(context: Context, _started: datetime, at: datetime) -> None:
+    """Tests whose time is over end: what they hold back becomes an alarm."""
+    with context.database.read() as session:
+        waiting = commissioning.needs_sweep(session, now=at)
+    if waiting:
+        with context.database.write() as session:
+            commissioning.sweep(session, now=at)
+
+
+SWEEPS: Final = (
+    Sweep("gateways", 5.0, _gateways),
+    Sweep("commissioning", 2.0, _tests),
+)
+
+
+async def run(context: Context) -> None:
+    """Runs all sweeps until it is cancelled."""
+    started = now()
+    async with asyncio.TaskGroup() as group:
+        for sweep in SWEEPS:
+            group.create_task(_rounds(sweep, context, started), name=f"sweep-{sweep.name}")
+
+
+async def _rounds(sweep: Sweep, context: Context, started: datetime) -> None:
+    period = min(sweep.every_s, context.settings.gateway_grace_s / 2)
+    while True:
+        try:
+            await asyncio.to_thread(sweep.run, context, started, now())
+        except (StoreUnavailableError, SQLAlchemyError) as error:
+            log.warning("sweep_failed", sweep=sweep.name, detail=str(error)[:300])
+        await asyncio.sleep(period)
