@@ -1,25 +1,22 @@
 """The words of the pages in both languages: plain tables, one lookup."""
 
+from collections import ChainMap
 from collections.abc import Mapping
 from typing import Final
 
 from server.web.i18n import commanding, dispatching, en, enrolling, installing, machines, registering, zh
 
+_DOMAINS: Final = (
+    registering,
+    commanding,
+    enrolling,
+    machines,
+    installing,
+    dispatching,
+)
 TABLES: Final[Mapping[str, Mapping[str, str]]] = {
-    "zh": zh.WORDS
-    | registering.ZH
-    | commanding.ZH
-    | enrolling.ZH
-    | machines.ZH
-    | installing.ZH
-    | dispatching.ZH,
-    "en": en.WORDS
-    | registering.EN
-    | commanding.EN
-    | enrolling.EN
-    | machines.EN
-    | installing.EN
-    | dispatching.EN,
+    "zh": dict(ChainMap(*(domain.ZH for domain in _DOMAINS), zh.WORDS)),
+    "en": dict(ChainMap(*(domain.EN for domain in _DOMAINS), en.WORDS)),
 }
 DEFAULT: Final = "zh"
 
