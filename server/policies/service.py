@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from server.audit import service as audit
-from server.db.models import StoredPolicy
+from server.db.models import StoredPolicy, User
 from server.policies.model import Policy
 from server.users.roles import Right
 from server.users.viewer import Viewer
@@ -25,13 +25,19 @@ def current(session: Session, policy: type[P]) -> P:
     stored = session.scalar(
         select(StoredPolicy.document).where(StoredPolicy.name == policy.NAME, StoredPolicy.ended_at.is_(None))
     )
-    if stored is None:
-        return policy()
-    try:
-        return policy.model_validate(stored)
-    except ValidationError as error:
-        log.warning("policy_not_read", policy=policy.NAME, detail=str(error)[:300])
-        return policy()
+    return policy() if stored is None else _read(policy, stored)
+
+
+def read(policy: type[P], row: StoredPolicy) -> P:
+    """What a version says, as far as this program can still read it."""
+    return _read(policy, row.document)
+
+
+def version(session: Session, name: str) -> int | None:
+    """The number of the version that counts; None: the packaged one."""
+    return session.scalar(
+        select(StoredPolicy.version).where(StoredPolicy.name == name, StoredPolicy.ended_at.is_(None))
+    )
 
 
 def put(session: Session, viewer: Viewer, policy: Policy, *, now: datetime) -> None:
@@ -65,3 +71,23 @@ def history(session: Session, name: str) -> Sequence[StoredPolicy]:
     """All versions of a policy, the newest first."""
     query = select(StoredPolicy).where(StoredPolicy.name == name)
     return session.scalars(query.order_by(StoredPolicy.version.desc())).all()
+
+
+def history_with_people(session: Session, name: str) -> list[tuple[StoredPolicy, str]]:
+    """All versions of a policy, the newest first, each with the name of who wrote it."""
+    people: dict[int, str] = dict(
+        session.execute(
+            select(User.id, User.name).where(
+                User.id.in_(select(StoredPolicy.created_by).where(StoredPolicy.name == name))
+            )
+        ).all()
+    )
+    return [(row, people.get(row.created_by or 0, "")) for row in history(session, name)]
+
+
+def _read(policy: type[P], document: dict[str, Any]) -> P:
+    try:
+        return policy.model_validate(document)
+    except ValidationError as error:
+        log.warning("policy_not_read", policy=policy.NAME, detail=str(error)[:300])
+        return policy()

@@ -25,6 +25,7 @@ ENTRIES: Final = (
     Entry("install:list", "nav.install", "scan", Right.REGISTER),
     Entry("gateways:list", "nav.gateways", "gateways", Right.VIEW_DEVICES),
     Entry("playbooks:list", "nav.playbooks", "flag", Right.PLAYBOOKS),
+    Entry("policies:list", "nav.policies", "note", Right.PLAYBOOKS),
     Entry("quarantine:list", "nav.quarantine", "quarantine", Right.REGISTER),
 )
 

@@ -24,6 +24,7 @@ from server.web.map.routes import router as street
 from server.web.navigation import ENTRIES, Entry
 from server.web.playbooks.routes import router as playbooks
 from server.web.playbooks.take import router as take
+from server.web.policies.routes import router as policies
 from server.web.profiles.routes import router as profiles
 from server.web.quarantine.routes import router as quarantine
 from server.web.rendering import STATIC, Pages, static_versions, templates
@@ -43,6 +44,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     commands,
     quarantine,
     playbooks,
+    policies,
     take,
 )
 

@@ -4,7 +4,17 @@ from collections import ChainMap
 from collections.abc import Mapping
 from typing import Final
 
-from server.web.i18n import commanding, dispatching, en, enrolling, installing, machines, registering, zh
+from server.web.i18n import (
+    commanding,
+    dispatching,
+    en,
+    enrolling,
+    governing,
+    installing,
+    machines,
+    registering,
+    zh,
+)
 
 _DOMAINS: Final = (
     registering,
@@ -13,6 +23,7 @@ _DOMAINS: Final = (
     machines,
     installing,
     dispatching,
+    governing,
 )
 TABLES: Final[Mapping[str, Mapping[str, str]]] = {
     "zh": dict(ChainMap(*(domain.ZH for domain in _DOMAINS), zh.WORDS)),

@@ -1,0 +1,95 @@
+"""`/policies`: the rules that a manager may change, each with its history."""
+
+from typing import Final
+
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
+from pydantic import ValidationError
+
+from server.clock import now
+from server.dependencies import GetContext, GetViewer
+from server.errors import NotFoundError
+from server.policies import service
+from server.policies.catalogue import POLICIES
+from server.policies.model import Policy
+from server.users.roles import Right
+from server.web.policies import form
+from server.web.rendering import language_of, render
+
+router = APIRouter(include_in_schema=False)
+_WRONG: Final = 422
+
+
+@router.get("/policies", name="policies:list")
+def listed(request: Request, context: GetContext, viewer: GetViewer) -> Response:
+    """All policies, with what each says now."""
+    viewer.require(Right.PLAYBOOKS)
+    language = language_of(request, viewer)
+    with context.database.read() as session:
+        shown = [
+            {
+                "name": name,
+                "title": policy.TITLES[language],
+                "about": policy.TITLES.get(f"{language}_about", ""),
+                "says": form.summary(service.current(session, policy), language),
+                "versions": len(service.history(session, name)),
+            }
+            for name, policy in POLICIES.items()
+        ]
+    return render(request, "policies/list.html", viewer, here="policies:list", policies=shown)
+
+
+@router.get("/policies/{name}", name="policies:edit")
+def edit(request: Request, context: GetContext, viewer: GetViewer, name: str) -> Response:
+    """The form of one, and its history."""
+    viewer.require(Right.PLAYBOOKS)
+    policy = _found(name)
+    language = language_of(request, viewer)
+    with context.database.read() as session:
+        now_says = service.current(session, policy)
+        history = service.history_with_people(session, name)
+    return render(
+        request,
+        "policies/edit.html",
+        viewer,
+        here="policies:list",
+        name=name,
+        title=policy.TITLES[language],
+        inputs=form.inputs(now_says, language),
+        history=[(row, person, form.summary(service.read(policy, row), language)) for row, person in history],
+        problems=[],
+    )
+
+
+@router.post("/policies/{name}", name="policies:save")
+async def save(request: Request, context: GetContext, viewer: GetViewer, name: str) -> Response:
+    """Saves the next version, or goes back to the packaged one."""
+    viewer.require(Right.PLAYBOOKS)
+    policy = _found(name)
+    language = language_of(request, viewer)
+    fields = {key: value for key, value in (await request.form()).multi_items() if isinstance(value, str)}
+    try:
+        wanted = policy() if "reset" in fields else form.read(policy, fields)
+    except ValidationError as error:
+        return render(
+            request,
+            "policies/edit.html",
+            viewer,
+            status=_WRONG,
+            here="policies:list",
+            name=name,
+            title=policy.TITLES[language],
+            inputs=form.again(policy, fields, language),
+            history=[],
+            problems=form.wrong(policy, error, language),
+        )
+    with context.database.write() as session:
+        service.put(session, viewer, wanted, now=now())
+    return RedirectResponse(str(request.app.url_path_for("policies:edit", name=name)), 303)
+
+
+def _found(name: str) -> type[Policy]:
+    policy = POLICIES.get(name)
+    if policy is None:
+        raise NotFoundError(f"there is no policy {name!r}: there are {', '.join(POLICIES)}")
+    return policy
