@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from server.policies.model import Policy
+from server.rhythm.policy import RhythmPolicy
 
-_ALL: Final[tuple[type[Policy], ...]] = ()
+_ALL: Final[tuple[type[Policy], ...]] = (RhythmPolicy,)
 POLICIES: Final[Mapping[str, type[Policy]]] = {policy.NAME: policy for policy in _ALL}

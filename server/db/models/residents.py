@@ -62,13 +62,23 @@ class Consent(Base):
 
 
 class Rhythm(Base):
-    """What is usual for one resident (`server.rhythm`): learned from days up to `learned_until`."""
+    """What is usual for one resident (`server.rhythm`): learned from days up to `learned_until`. `due_at` is
+    when they would begin to be missed, should nothing happen until then."""
 
     __tablename__ = "rhythms"
+    __table_args__ = (
+        Index("ix_rhythms_due_at", "due_at"),
+        Index("ix_rhythms_learned_until", "learned_until"),
+    )
 
     resident_id: Mapped[str] = mapped_column(ForeignKey("residents.id"), primary_key=True)
     learned: Mapped[dict[str, Any]] = mapped_column(default=dict)
     learned_until: Mapped[datetime | None]
+    days: Mapped[dict[str, Any]] = mapped_column(
+        default=dict, deferred=True
+    )  # {"2026-02-02": [active, missing]}
+    fixed: Mapped[dict[str, Any]] = mapped_column(default=dict)  # what a manager has laid down
+    due_at: Mapped[datetime | None]
     last_active_at: Mapped[datetime | None]
     last_active_point: Mapped[str] = mapped_column(default="")
     updated_at: Mapped[datetime]

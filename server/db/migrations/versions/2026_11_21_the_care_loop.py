@@ -186,6 +186,9 @@ def _residents() -> None:
         sa.Column("resident_id", sa.String(), nullable=False),
         sa.Column("learned", Document, nullable=False),
         sa.Column("learned_until", UtcDateTime(timezone=True), nullable=True),
+        sa.Column("days", Document, nullable=False),
+        sa.Column("fixed", Document, nullable=False),
+        sa.Column("due_at", UtcDateTime(timezone=True), nullable=True),
         sa.Column("last_active_at", UtcDateTime(timezone=True), nullable=True),
         sa.Column("last_active_point", sa.String(), nullable=False),
         sa.Column("updated_at", UtcDateTime(timezone=True), nullable=False),
@@ -194,6 +197,8 @@ def _residents() -> None:
         ),
         sa.PrimaryKeyConstraint("resident_id", name=op.f("pk_rhythms")),
     )
+    op.create_index("ix_rhythms_due_at", "rhythms", ["due_at"], unique=False)
+    op.create_index("ix_rhythms_learned_until", "rhythms", ["learned_until"], unique=False)
     op.create_table(
         "unprotected_spans",
         sa.Column("id", sa.Integer(), nullable=False),
