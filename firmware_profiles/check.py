@@ -270,7 +270,7 @@ def _rules(profile: Profile) -> Iterator[Finding]:
         yield from _unknown(profile, (*path, "point"), when.point)
         point = profile.points.get(when.point)
         if isinstance(when, ThresholdWhen):
-            for side in ("above", "below", "clear"):
+            for side in ("above", "below", "clear", "around"):
                 limit = getattr(when, side)
                 if isinstance(limit, ParameterLimit) and limit.parameter not in profile.parameters:
                     yield (

@@ -28,13 +28,15 @@ Limit = Annotated[
 
 
 class ThresholdWhen(Model):
-    """`point` stands above or below a limit for a while; over when it comes back past `clear`."""
+    """`point` stands above or below a limit for a while; over when it comes back past `clear`. With `around`
+    it is an angle in degrees, judged by how far it stands from that one (0 to 180)."""
 
     kind: Literal["threshold"]
     point: str
     above: Limit | None = None
     below: Limit | None = None
     clear: Limit | None = None
+    around: Limit | None = None
     for_: Annotated[Duration, Field(alias="for")] = 0
 
     @model_validator(mode="after")
@@ -112,6 +114,12 @@ class RuleTemplate(RuleSpec):
         """The point that the rule looks at; None for silence."""
         return None if isinstance(self.when, SilenceWhen) else self.when.point
 
+    @property
+    def baseline(self) -> str | None:
+        """The parameter that says from where an angle is judged, where the rule judges one."""
+        around = self.when.around if isinstance(self.when, ThresholdWhen) else None
+        return around.parameter if isinstance(around, ParameterLimit) else None
+
     def condition(self, parameters: Mapping[str, float] | None = None) -> dict[str, Any]:
         """The condition in the form of the rule engine: a type tag and durations in milliseconds.
 
@@ -130,6 +138,7 @@ def _limit(limit: Limit, parameters: Mapping[str, float]) -> float:
 
 def _threshold(when: ThresholdWhen, parameters: Mapping[str, float]) -> dict[str, Any]:
     side: Limit = when.above if when.above is not None else when.below  # type: ignore[assignment]  # validated
+    around = {} if when.around is None else {"around": _limit(when.around, parameters)}
     return {
         "type": "threshold",
         "point": when.point,
@@ -137,6 +146,7 @@ def _threshold(when: ThresholdWhen, parameters: Mapping[str, float]) -> dict[str
         "limit": _limit(side, parameters),
         "clear": None if when.clear is None else _limit(when.clear, parameters),
         "for_ms": when.for_,
+        **around,
     }
 
 

@@ -34,13 +34,16 @@ class TaskKind(StrEnum):
 
 
 class Threshold(msgspec.Struct, frozen=True, kw_only=True, tag="threshold", forbid_unknown_fields=True):
-    """`point` stands `above` or `below` `limit` for `for_ms`; over when it comes back past `clear`."""
+    """`point` stands `above` or `below` `limit` for `for_ms`; over when it comes back past `clear`. With
+    `around` the point is an angle in degrees, and what is judged is how far it stands from this one (0 to
+    180): the way a cover was installed."""
 
     point: str
     side: Literal["above", "below"]
     limit: float
     clear: float | None = None
     for_ms: int = 0
+    around: float | msgspec.UnsetType = msgspec.UNSET
 
 
 class State(msgspec.Struct, frozen=True, kw_only=True, tag="state", forbid_unknown_fields=True):

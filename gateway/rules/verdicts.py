@@ -20,6 +20,8 @@ def threshold_verdict(when: Threshold, sample: Sample, timeline: Timeline) -> bo
     number = _number(sample.value)
     if number is None:
         return None
+    if isinstance(when.around, float | int):
+        number = angle_between(number, when.around)
     sign = 1 if when.side == "above" else -1
     if sign * number > sign * when.limit:
         return True
@@ -31,6 +33,12 @@ def threshold_verdict(when: Threshold, sample: Sample, timeline: Timeline) -> bo
         return None
     told = run.breach is not None or sample.at_ms - run.first_ms >= when.for_ms
     return run.holds and told
+
+
+def angle_between(one: float, other: float) -> float:
+    """How far two angles stand apart, in degrees from 0 to 180: 179 and -179 are 2 apart."""
+    apart = abs(one - other) % 360
+    return min(apart, 360 - apart)
 
 
 def rate_verdicts(when: Rate, sample: Sample, samples: list[tuple[int, float]]) -> list[tuple[Sample, bool]]:

@@ -34,6 +34,8 @@ def register(
     """
     checked = check(session, device_id, device, catalogue)
     row = session.get(Device, device_id)
+    if row is not None and row.profile == checked.id:
+        device = _with_baselines(device, row, checked)
     gateways = {device.gateway_id} | ({row.gateway_id} if row else set())
     values = _columns(device, checked)
     if row is None:
@@ -141,6 +143,16 @@ def _attach(session: Session, *, device_id: str, position_id: str, now: datetime
         session.flush()
     session.add(Attachment(device_id=device_id, position_id=position_id, since=now))
     session.flush()
+
+
+def _with_baselines(device: DeviceIn, row: Device, profile: Profile) -> DeviceIn:
+    """Installed angles are measured, not written: a correction that does not speak of them leaves them."""
+    kept = {
+        rule.baseline: row.parameters[rule.baseline]
+        for rule in profile.rule_templates()
+        if rule.baseline is not None and rule.baseline in row.parameters
+    }
+    return device.model_copy(update={"parameters": {**kept, **device.parameters}})
 
 
 def _columns(device: DeviceIn, profile: Profile) -> dict[str, Any]:

@@ -4,7 +4,6 @@ Only people who work on tasks of this kind are ever told: nobody else may see wh
 """
 
 from collections.abc import Callable, Sequence
-from math import asin, cos, radians, sin, sqrt
 from typing import Final
 
 from sqlalchemy import Select, select
@@ -12,10 +11,8 @@ from sqlalchemy.orm import Session
 
 from server.db.models import KeyHolder, Position, Resident, Responder, Task, User, Well
 from server.dispatch.core import Who, WhoKind
+from server.places.ground import Place, metres
 from server.users.roles import RIGHTS, TASK_KINDS, Right, Role
-
-EARTH_M: Final = 6_371_000
-Place = tuple[float, float]
 
 
 def found(session: Session, task: Task, who: Who) -> list[User]:
@@ -26,12 +23,6 @@ def found(session: Session, task: Task, who: Who) -> list[User]:
 def everybody(session: Session, task: Task) -> list[User]:
     """All who work on tasks of this kind."""
     return list(session.scalars(_workers(task)))
-
-
-def metres(one: Place, other: Place) -> float:
-    """The distance between two places given as (latitude, longitude), over the ground."""
-    (a, b), (c, d) = ((radians(x), radians(y)) for x, y in (one, other))
-    return 2 * EARTH_M * asin(sqrt(sin((c - a) / 2) ** 2 + cos(a) * cos(c) * sin((d - b) / 2) ** 2))
 
 
 def _workers(task: Task) -> Select[User]:

@@ -5,6 +5,10 @@ from typing import Final
 
 from server.policies.model import Policy
 from server.rhythm.policy import RhythmPolicy
+from server.wells.policy import WellPolicy
 
-_ALL: Final[tuple[type[Policy], ...]] = (RhythmPolicy,)
+_ALL: Final[tuple[type[Policy], ...]] = (
+    RhythmPolicy,
+    WellPolicy,
+)
 POLICIES: Final[Mapping[str, type[Policy]]] = {policy.NAME: policy for policy in _ALL}

@@ -180,6 +180,13 @@ def _text(value: float | bool | str) -> str:
 def _limits(rule: RuleTemplate, parameters: Mapping[str, float], language: str) -> Iterable[Limit]:
     if isinstance(rule.when, ThresholdWhen):
         try:
-            yield Limit(rule.condition(parameters)["limit"], getattr(rule.name, language))
+            judged = rule.condition(parameters)
         except KeyError:  # a parameter of the unit that nobody has given: the rule does not hold either
             return
+        name = getattr(rule.name, language)
+        if "around" not in judged:
+            yield Limit(judged["limit"], name)
+            return
+        for side in (-1, 1):  # as far from the installed angle on either side
+            if (at := judged["around"] + side * judged["limit"]) > 0 or judged["around"]:
+                yield Limit(at, name)

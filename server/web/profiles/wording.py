@@ -39,7 +39,10 @@ def condition(profile: Profile, rule: RuleTemplate) -> str:
 def _threshold(profile: Profile, when: ThresholdWhen, lasting: str) -> str:
     limit = when.above if when.above is not None else when.below
     sign = ">" if when.above is not None else "<"
-    text = f"{when.point} {sign} {_limit(profile, when.point, limit)}{lasting}"
+    judged = when.point
+    if when.around is not None:
+        judged = f"|{when.point} − {_limit(profile, when.point, when.around)}|"
+    text = f"{judged} {sign} {_limit(profile, when.point, limit)}{lasting}"
     back = "≤" if when.above is not None else "≥"
     return text if when.clear is None else f"{text}; ✓ {back} {_limit(profile, when.point, when.clear)}"
 

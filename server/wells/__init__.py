@@ -1,0 +1,1 @@
+"""Covers and wells: tilt against the installed angle, roadworks, water, and crews who go down."""
