@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from server.db.models import KeyHolder, Position, Resident, Responder, Task, User, Well
 from server.dispatch.core import Who, WhoKind
 from server.places.ground import Place, metres
-from server.users.roles import RIGHTS, TASK_KINDS, Right, Role
+from server.tasks import kinds
 
 
 def found(session: Session, task: Task, who: Who) -> list[User]:
@@ -22,26 +22,26 @@ def found(session: Session, task: Task, who: Who) -> list[User]:
 
 def everybody(session: Session, task: Task) -> list[User]:
     """All who work on tasks of this kind."""
-    return list(session.scalars(_workers(task)))
+    return list(session.scalars(_workers(session, task)))
 
 
-def _workers(task: Task) -> Select[User]:
-    roles = [role for role in Role if task.kind in TASK_KINDS[role] and Right.WORK_TASKS in RIGHTS[role]]
+def _workers(session: Session, task: Task) -> Select[User]:
+    roles = kinds.working_on(session, task.kind)
     return select(User).where(User.disabled_at.is_(None), User.role.in_(roles)).order_by(User.id)
 
 
 def _role(session: Session, task: Task, value: str) -> list[User]:
-    return list(session.scalars(_workers(task).where(User.role == value)))
+    return list(session.scalars(_workers(session, task).where(User.role == value)))
 
 
 def _duty(session: Session, task: Task, value: str) -> list[User]:
-    with_role = _workers(task).where(User.role == value)
+    with_role = _workers(session, task).where(User.role == value)
     on_duty = with_role.join(Responder, Responder.user_id == User.id).where(Responder.on_duty)
     return list(session.scalars(on_duty)) or list(session.scalars(with_role))
 
 
 def _person(session: Session, task: Task, value: str) -> list[User]:
-    return list(session.scalars(_workers(task).where(User.login == value)))
+    return list(session.scalars(_workers(session, task).where(User.login == value)))
 
 
 def _nearby(session: Session, task: Task, value: str) -> list[User]:
@@ -49,7 +49,7 @@ def _nearby(session: Session, task: Task, value: str) -> list[User]:
     if home is None:
         return []
     rows = session.execute(
-        _workers(task)
+        _workers(session, task)
         .join(Responder, Responder.user_id == User.id)
         .where(Responder.volunteer, Responder.latitude.is_not(None), Responder.longitude.is_not(None))
         .add_columns(Responder.latitude, Responder.longitude)
@@ -62,7 +62,7 @@ def _key_holder(session: Session, task: Task, _value: str) -> list[User]:
     resident_id = _resident_id(session, task)
     if resident_id is None:
         return []
-    query = _workers(task).join(KeyHolder, KeyHolder.user_id == User.id)
+    query = _workers(session, task).join(KeyHolder, KeyHolder.user_id == User.id)
     return list(session.scalars(query.where(KeyHolder.resident_id == resident_id)))
 
 

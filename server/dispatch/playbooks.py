@@ -11,16 +11,18 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from gateway.rules.model import Severity, TaskKind
+from gateway.rules.model import Severity
 from server.audit import service as audit
 from server.db.models import Resident, StoredPlaybook, Task, User
 from server.dispatch.core import Playbook, Step, Who, WhoKind
 from server.errors import InvalidError, NotFoundError
-from server.users.roles import RIGHTS, TASK_KINDS, Right, Role
+from server.tasks import kinds
+from server.users.roles import RIGHTS, Right, Role
 from server.users.viewer import Viewer
 
 PACKAGED: Final = Path(__file__).with_name("playbooks.yaml")
 CHANNEL: Final = r"^[a-z0-9_]{1,20}$"
+OTHER: Final = "other"
 LONGEST_S: Final = 86_400
 """A day: who has not answered by then is not going to."""
 FARTHEST_M: Final = 20_000
@@ -70,7 +72,7 @@ class PlaybookIn(BaseModel):
 
 
 class _Packaged(PlaybookIn):
-    kind: TaskKind
+    kind: str
     severities: Annotated[list[Severity], Field(min_length=1)]
 
 
@@ -83,6 +85,12 @@ def packaged() -> Mapping[tuple[str, str], PlaybookIn]:
         for row in rows
         for severity in row.severities
     }
+
+
+def packaged_for(kind: str, severity: str) -> PlaybookIn:
+    """The packaged playbook of a kind; that of `OTHER` for a kind which a manager has added."""
+    known = packaged()
+    return known.get((kind, severity)) or known[OTHER, severity]
 
 
 def chosen(session: Session, task: Task) -> int | None:
@@ -103,7 +111,7 @@ def loaded(session: Session, playbook_id: int | None, task: Task) -> Playbook:
     """The playbook of a run, as it was when the run began."""
     stored = None if playbook_id is None else session.get(StoredPlaybook, playbook_id)
     if stored is None:
-        return _as_core(packaged()[task.kind, task.severity])
+        return _as_core(packaged_for(task.kind, task.severity))
     return _as_core(PlaybookIn.model_validate(stored.plan))
 
 
@@ -111,7 +119,7 @@ def put(
     session: Session,
     viewer: Viewer,
     *,
-    kind: TaskKind,
+    kind: str,
     severity: Severity,
     resident_id: str | None,
     plan: PlaybookIn | None,
@@ -120,10 +128,12 @@ def put(
     """Writes the next version of a playbook; None takes it away, so that the more general one counts. Runs
     that have begun go on as they were.
 
-    Raises NotFoundError for an unknown resident; InvalidError for a person who is not there or may not see
-    tasks of this kind.
+    Raises NotFoundError for an unknown kind or resident; InvalidError for a person who is not there or may
+    not see tasks of this kind.
     """
     viewer.require(Right.PLAYBOOKS)
+    if kind not in {each.id for each in kinds.policy(session).kinds}:
+        raise NotFoundError(f"there is no kind of task {kind!r}")
     if resident_id is not None and session.get(Resident, resident_id) is None:
         raise NotFoundError(f"there is no resident {resident_id!r}")
     if plan is not None:
@@ -165,7 +175,7 @@ def read(row: StoredPlaybook) -> PlaybookIn:
 
 
 def _versions(
-    session: Session, kind: TaskKind, severity: Severity, resident_id: str | None
+    session: Session, kind: str, severity: Severity, resident_id: str | None
 ) -> Sequence[StoredPlaybook]:
     return session.scalars(
         select(StoredPlaybook)
@@ -180,14 +190,15 @@ def _versions(
     ).all()
 
 
-def _check_people(session: Session, kind: TaskKind, plan: PlaybookIn) -> None:
+def _check_people(session: Session, kind: str, plan: PlaybookIn) -> None:
+    seen_by = kinds.roles_of(session, kind)
     for number, step in enumerate(plan.steps, 1):
         who = step.who
-        if who.kind in (WhoKind.ROLE, WhoKind.DUTY) and kind not in TASK_KINDS[Role(who.value)]:
+        if who.kind in (WhoKind.ROLE, WhoKind.DUTY) and Role(who.value) not in seen_by:
             raise InvalidError(f"step {number}: the role {who.value} does not see {kind} tasks")
         if who.kind is WhoKind.PERSON:
             user = session.scalar(select(User).where(User.login == who.value))
-            if user is None or user.disabled_at is not None or kind not in TASK_KINDS[Role(user.role)]:
+            if user is None or user.disabled_at is not None or Role(user.role) not in seen_by:
                 raise InvalidError(f"step {number}: {who.value!r} is nobody who sees {kind} tasks")
 
 

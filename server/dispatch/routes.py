@@ -1,11 +1,12 @@
 """`/api/v1/playbooks` and `/api/v1/responders`."""
 
 from datetime import datetime
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 from pydantic import BaseModel, ConfigDict
 
-from gateway.rules.model import Severity, TaskKind
+from gateway.rules.model import Severity
 from server.clock import now
 from server.dependencies import GetContext, GetViewer
 from server.dispatch import playbooks, responders
@@ -14,6 +15,8 @@ from server.dispatch.responders import ResponderIn
 from server.users.roles import Right
 
 router = APIRouter(tags=["dispatch"])
+
+KindId = Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]{1,29}$")]
 
 
 class PlaybookOut(BaseModel):
@@ -54,7 +57,7 @@ def list_playbooks(context: GetContext, viewer: GetViewer) -> list[PlaybookOut]:
 def put_playbook(
     context: GetContext,
     viewer: GetViewer,
-    kind: TaskKind,
+    kind: KindId,
     severity: Severity,
     body: PlaybookIn,
     resident_id: str | None = None,
@@ -77,7 +80,7 @@ def put_playbook(
 def remove_playbook(
     context: GetContext,
     viewer: GetViewer,
-    kind: TaskKind,
+    kind: KindId,
     severity: Severity,
     resident_id: str | None = None,
 ) -> None:

@@ -5,10 +5,12 @@ from typing import Final
 
 from server.policies.model import Policy
 from server.rhythm.policy import RhythmPolicy
+from server.tasks.policy import TaskPolicy
 from server.wells.policy import WellPolicy
 
 _ALL: Final[tuple[type[Policy], ...]] = (
     RhythmPolicy,
+    TaskPolicy,
     WellPolicy,
 )
 POLICIES: Final[Mapping[str, type[Policy]]] = {policy.NAME: policy for policy in _ALL}

@@ -13,9 +13,9 @@ from server.db.models import Alarm, Occurrence, Task, TaskEvent, User
 from server.dispatch import planning
 from server.dispatch.core import Happened
 from server.errors import ConflictError, ForbiddenError, InvalidError
-from server.tasks import repository
+from server.tasks import kinds, repository
 from server.tasks.states import BY_THE_WORLD, IllegalMoveError, Outcome, TaskAction, TaskState, move
-from server.users.roles import TASK_KINDS, Right, Role
+from server.users.roles import Right, Role
 from server.users.viewer import Viewer
 
 _CLOCK: Final[dict[TaskAction, str]] = {
@@ -140,7 +140,7 @@ def _assignee(session: Session, task: Task, user_id: int | None) -> User:
     user = session.get(User, user_id) if user_id is not None else None
     if user is None or user.disabled_at is not None:
         raise InvalidError(f"there is no user {user_id} to give the task to")
-    if task.kind not in TASK_KINDS[Role(user.role)]:
+    if Role(user.role) not in kinds.roles_of(session, task.kind):
         raise InvalidError(f"{user.login} has the role {user.role}, which does not see {task.kind} tasks")
     return user
 

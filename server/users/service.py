@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 
 from server.db.models import User
 from server.errors import ConflictError, InvalidError, NotLoggedInError, TooManyError
+from server.tasks import kinds
 from server.users import sessions
-from server.users.roles import RIGHTS, TASK_KINDS, Right, Role
+from server.users.roles import Role
 from server.users.throttle import Throttle
 
 MINIMUM_PASSWORD: Final = 8
@@ -78,6 +79,9 @@ def list_all(session: Session) -> Sequence[User]:
 
 def list_assignable(session: Session, kind: str) -> list[User]:
     """Who can be given a task of this kind."""
-    roles = {role for role in Role if kind in TASK_KINDS[role] and Right.WORK_TASKS in RIGHTS[role]}
-    query = select(User).where(User.role.in_(roles), User.disabled_at.is_(None)).order_by(User.name)
+    query = (
+        select(User)
+        .where(User.role.in_(kinds.working_on(session, kind)), User.disabled_at.is_(None))
+        .order_by(User.name)
+    )
     return list(session.scalars(query))

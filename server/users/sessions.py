@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from server.db.models import ApiToken, User, WebSession
 from server.errors import NotLoggedInError
+from server.tasks import kinds
 from server.users.roles import Role
 from server.users.viewer import Viewer
 
@@ -41,7 +42,7 @@ def viewer_of_cookie(session: Session, token: str, *, now: datetime) -> Viewer:
         .join(WebSession, WebSession.user_id == User.id)
         .where(WebSession.token_hash == _hash(token), WebSession.expires_at > now)
     )
-    return _viewer(session.scalar(query), "the log-in is over: log in again")
+    return _viewer(session, session.scalar(query), "the log-in is over: log in again")
 
 
 def viewer_of_token(session: Session, token: str, *, now: datetime) -> Viewer:
@@ -55,7 +56,7 @@ def viewer_of_token(session: Session, token: str, *, now: datetime) -> Viewer:
             (ApiToken.expires_at.is_(None)) | (ApiToken.expires_at > now),
         )
     )
-    return _viewer(session.scalar(query), "this API token is not valid: make a new one")
+    return _viewer(session, session.scalar(query), "this API token is not valid: make a new one")
 
 
 def new_token(session: Session, user: User, *, name: str, expires_at: datetime | None, now: datetime) -> str:
@@ -67,10 +68,22 @@ def new_token(session: Session, user: User, *, name: str, expires_at: datetime |
     return token
 
 
-def _viewer(user: User | None, otherwise: str) -> Viewer:
+def viewer_of(session: Session, user: User) -> Viewer:
+    """The person as whoever asks, with the kinds of task that they see now."""
+    role = Role(user.role)
+    return Viewer(
+        user_id=user.id,
+        name=user.name,
+        role=role,
+        language=user.language,
+        kinds=kinds.seen_by(session, role),
+    )
+
+
+def _viewer(session: Session, user: User | None, otherwise: str) -> Viewer:
     if user is None or user.disabled_at is not None:
         raise NotLoggedInError(otherwise)
-    return Viewer(user_id=user.id, name=user.name, role=Role(user.role), language=user.language)
+    return viewer_of(session, user)
 
 
 def _hash(token: str) -> str:

@@ -14,6 +14,7 @@ class Viewer:
     name: str
     role: Role
     language: str = "zh"
+    kinds: frozenset[str] | None = None  # None: the packaged ones of the role
 
     def may(self, right: Right) -> bool:
         """Whether the role has the right."""
@@ -27,7 +28,7 @@ class Viewer:
     @property
     def task_kinds(self) -> frozenset[str]:
         """The kinds of task that this person sees."""
-        return frozenset(TASK_KINDS[self.role])
+        return frozenset(TASK_KINDS[self.role]) if self.kinds is None else self.kinds
 
     @property
     def unmasked(self) -> bool:

@@ -9,6 +9,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from server.db.base import Base
 
 OPEN_TASK = text("closed_at IS NULL")
+TO_REVIEW = text("review IS NOT NULL AND reviewed_at IS NULL")
+PLANNED_TASK = text("state = 'planned'")
 
 
 class Task(Base):
@@ -27,6 +29,8 @@ class Task(Base):
             postgresql_where=OPEN_TASK,
         ),
         Index("ix_tasks_closed_at_id", "closed_at", "id"),
+        Index("ix_tasks_to_review", "closed_at", sqlite_where=TO_REVIEW, postgresql_where=TO_REVIEW),
+        Index("ix_tasks_due_at", "due_at", sqlite_where=PLANNED_TASK, postgresql_where=PLANNED_TASK),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -51,6 +55,7 @@ class Task(Base):
     closed_at: Mapped[datetime | None]
     assignee_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"), index=True)
     outcome: Mapped[str | None]
+    cause: Mapped[str | None]  # of a false alarm
     version: Mapped[int] = mapped_column(default=1)
     test: Mapped[bool] = mapped_column(default=False)  # a drill's: worked as usual, counted as a test
     muted: Mapped[bool] = mapped_column(default=False)  # opened while work was declared there: nobody is told
@@ -58,6 +63,7 @@ class Task(Base):
     parent_id: Mapped[int | None] = mapped_column(index=True)  # the task that this one follows up
     due_at: Mapped[datetime | None]  # of a task that is planned for later (a follow-up visit)
     snoozed_until: Mapped[datetime | None]
+    review: Mapped[str | None]  # why a manager should look at it (`server.tasks.reviews`)
     reviewed_at: Mapped[datetime | None]
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from starlette.datastructures import FormData
 
-from gateway.rules.model import WORST_FIRST, Severity, TaskKind
+from gateway.rules.model import WORST_FIRST, Severity
 from server.clock import now
 from server.context import Context
 from server.db.models import Heartbeat
@@ -20,13 +20,14 @@ from server.dispatch.core import WhoKind
 from server.dispatch.responders import ResponderIn
 from server.errors import InvalidError, NotFoundError
 from server.notify.channels import AddressBook
+from server.tasks import kinds
+from server.tasks.policy import Kind
 from server.users.roles import Right
 from server.users.viewer import Viewer
 from server.web.playbooks import form
 from server.web.rendering import render
 
 router = APIRouter(include_in_schema=False)
-KINDS: Final = tuple(TaskKind)
 _WRONG: Final = 422
 
 
@@ -42,21 +43,21 @@ def edit(
     request: Request,
     context: GetContext,
     viewer: GetViewer,
-    kind: TaskKind,
+    kind: str,
     severity: Severity,
     resident: str = "",
 ) -> Response:
     """The form of one."""
     viewer.require(Right.PLAYBOOKS)
     with context.database.read() as session:
-        plan = _current(session).get((kind, severity, resident)) or playbooks.packaged()[kind, severity]
+        plan = _current(session).get((kind, severity, resident)) or playbooks.packaged_for(kind, severity)
     fields = {"arrive": str(plan.arrive_within_s or ""), "resident": resident}
     return _form(request, viewer, kind, severity, fields, form.rows(plan))
 
 
 @router.post("/playbooks/{kind}/{severity}", name="playbooks:save")
 async def save(
-    request: Request, context: GetContext, viewer: GetViewer, kind: TaskKind, severity: Severity
+    request: Request, context: GetContext, viewer: GetViewer, kind: str, severity: Severity
 ) -> Response:
     """Saves the next version, or takes the playbook away."""
     viewer.require(Right.PLAYBOOKS)
@@ -119,17 +120,21 @@ def _list(request: Request, context: Context, viewer: Viewer, problems: list[str
         beats: list[tuple[str, datetime]] = [
             (beat.name, beat.at) for beat in session.scalars(select(Heartbeat).order_by(Heartbeat.name))
         ]
+        written = kinds.policy(session)
     current = [row for row in rows if row.ended_at is None]
     stored = {(row.kind, row.severity): row for row in current if row.resident_id is None}
     shown: list[dict[str, Any]] = [
         {
-            "kind": kind,
+            "kind": kind.id,
             "severity": severity,
-            "plan": playbooks.read(row) if (row := stored.get((kind, severity))) else packaged,
+            "plan": playbooks.read(row)
+            if (row := stored.get((kind.id, severity)))
+            else playbooks.packaged_for(kind.id, severity),
             "version": row.version if row else None,
             "resident": "",
         }
-        for (kind, severity), packaged in sorted(playbooks.packaged().items(), key=_order)
+        for kind in written.kinds
+        for severity in WORST_FIRST
     ]
     shown += [
         {
@@ -153,6 +158,7 @@ def _list(request: Request, context: Context, viewer: Viewer, problems: list[str
         people=[(user, known, addresses.ordered(user.login, ())) for user, known in people],
         late=late,
         beats=beats,
+        kind_of=written.kind,
         problems=problems or [],
     )
 
@@ -160,7 +166,7 @@ def _list(request: Request, context: Context, viewer: Viewer, problems: list[str
 def _form(
     request: Request,
     viewer: Viewer,
-    kind: TaskKind,
+    kind: str,
     severity: Severity,
     fields: dict[str, str],
     rows: list[dict[str, str]],
@@ -172,7 +178,7 @@ def _form(
         viewer,
         status=_WRONG if problems else 200,
         here="playbooks:list",
-        kind=kind,
+        kind=_kind(request, kind),
         severity=severity,
         resident=fields.get("resident", ""),
         arrive=fields.get("arrive", ""),
@@ -195,6 +201,7 @@ def _texts(fields: FormData) -> dict[str, str]:
     return {name: value for name, value in fields.items() if isinstance(value, str)}
 
 
-def _order(pair: tuple[tuple[str, str], object]) -> tuple[int, int]:
-    kind, severity = pair[0]
-    return KINDS.index(TaskKind(kind)), WORST_FIRST.index(Severity(severity))
+def _kind(request: Request, name: str) -> Kind:
+    context: Context = request.app.state.context
+    with context.database.read() as session:
+        return kinds.policy(session).kind(name)

@@ -18,7 +18,7 @@ from server.notify import deliveries, links
 from server.notify.sender import link_key
 from server.tasks import service
 from server.tasks.states import OPEN_STATES, TaskAction
-from server.users.roles import Role
+from server.users import sessions
 from server.users.viewer import Viewer
 from server.web.rendering import language_of, render
 
@@ -84,7 +84,7 @@ def _viewer(session: Session, link: links.Link) -> Viewer:
     user = session.get(User, link.user_id)
     if user is None or user.disabled_at is not None:
         raise NotFoundError("this person is not there any more")
-    return Viewer(user_id=user.id, name=user.name, role=Role(user.role), language=user.language)
+    return sessions.viewer_of(session, user)
 
 
 def _seen(session: Session, link: links.Link) -> _Seen:

@@ -349,7 +349,15 @@ def _columns() -> None:
     op.add_column("tasks", sa.Column("due_at", UtcDateTime(timezone=True), nullable=True))
     op.add_column("tasks", sa.Column("snoozed_until", UtcDateTime(timezone=True), nullable=True))
     op.add_column("tasks", sa.Column("reviewed_at", UtcDateTime(timezone=True), nullable=True))
+    op.add_column("tasks", sa.Column("cause", sa.String(), nullable=True))
+    op.add_column("tasks", sa.Column("review", sa.String(), nullable=True))
     op.create_index(op.f("ix_tasks_parent_id"), "tasks", ["parent_id"], unique=False)
+    to_review = sa.text("review IS NOT NULL AND reviewed_at IS NULL")
+    op.create_index(
+        "ix_tasks_to_review", "tasks", ["closed_at"], sqlite_where=to_review, postgresql_where=to_review
+    )
+    planned = sa.text("state = 'planned'")
+    op.create_index("ix_tasks_due_at", "tasks", ["due_at"], sqlite_where=planned, postgresql_where=planned)
     op.add_column("users", sa.Column("area_id", sa.String(), nullable=True))
     op.add_column("users", sa.Column("station_id", sa.String(), nullable=True))
     op.add_column("users", sa.Column("phone", sa.String(), nullable=False, server_default=""))

@@ -3,21 +3,29 @@
 import pytest
 from pydantic import ValidationError
 
-from gateway.rules.model import Severity, TaskKind
+from gateway.rules.model import Severity
 from server.dispatch.core import WhoKind
 from server.dispatch.people import metres
-from server.dispatch.playbooks import PlaybookIn, packaged
-from server.users.roles import TASK_KINDS, Role
+from server.dispatch.playbooks import OTHER, PlaybookIn, packaged, packaged_for
+from server.tasks.policy import ALL_SEEING, TaskPolicy
+from server.users.roles import Role
 from server.web.playbooks import form
 
 
 def test_every_kind_and_severity_has_a_packaged_playbook() -> None:
     """And its roles see such tasks."""
-    assert set(packaged()) == {(kind, severity) for kind in TaskKind for severity in Severity}
+    kinds = {kind.id: {Role(role) for role in kind.roles} | ALL_SEEING for kind in TaskPolicy().kinds}
+    kinds[OTHER] = set(ALL_SEEING)
+    assert set(packaged()) == {(kind, severity) for kind in kinds for severity in Severity}
     for (kind, _), plan in packaged().items():
         roles = [step.who.value for step in plan.steps if step.who.kind in (WhoKind.ROLE, WhoKind.DUTY)]
         assert roles
-        assert all(kind in TASK_KINDS[Role(role)] for role in roles)
+        assert all(Role(role) in kinds[kind] for role in roles)
+
+
+def test_a_kind_that_a_manager_adds_is_told_to_those_who_see_everything() -> None:
+    for severity in Severity:
+        assert packaged_for("needs_delivery", severity) == packaged()[OTHER, severity]
 
 
 @pytest.mark.parametrize(
