@@ -62,10 +62,15 @@ class Postgres:
         )
         return name
 
-    def prepared(self, template: str, prepare: Callable[[str], None]) -> str:
-        """The name of a template database that `prepare(url)` has filled, once; copy it with `create`."""
+    def prepared(self, template: str, prepare: Callable[[str], None], *, base: str = "template1") -> str:
+        """The name of a template database, copied from `base`, that `prepare(url)` has filled, once; copy it
+        with `create`."""
         if template not in self._prepared:
-            self._execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(template)))
+            self._execute(
+                sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+                    sql.Identifier(template), sql.Identifier(base)
+                )
+            )
             prepare(self.url(template))
             self._prepared[template] = None
         return template

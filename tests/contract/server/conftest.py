@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from server.places import schemas, service
 from server.users import service as users
 from server.users.roles import Role
 from server.users.viewer import Viewer
+from tests.parts.postgres import Postgres
 from tests.parts.seals import SEALS
 
 NOW = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
@@ -29,35 +31,65 @@ def catalogue() -> Catalogue:
     return load_catalogue()
 
 
+STAGES = ("empty", "street", "staffed")
+"""How much is in a database: each has all of the one before. Made once, then copied for each test."""
+
+
+@dataclass(frozen=True)
+class Stages:
+    """Databases of each stage, to be copied."""
+
+    folder: Path
+    catalogue: Catalogue
+
+    def sqlite(self, stage: str) -> Path:
+        """A file, which nobody has open."""
+        path = self.folder / f"{stage}.db"
+        if not path.exists():
+            if stage != STAGES[0]:
+                shutil.copyfile(self.sqlite(_before(stage)), path)
+            self._build(f"sqlite:///{path}", stage)
+        return path
+
+    def postgres(self, server: Postgres, stage: str) -> str:
+        """A template's name."""
+        base = "template1" if stage == STAGES[0] else self.postgres(server, _before(stage))
+        return server.prepared(f"template_{stage}", lambda url: self._build(url, stage), base=base)
+
+    def _build(self, url: str, stage: str) -> None:
+        database = Database(url, seals=SEALS)
+        if stage == "empty":
+            upgrade(database)
+        elif stage == "street":
+            _lay_street(database, self.catalogue)
+        else:
+            _staff(database)
+        database.dispose()
+
+
+def _before(stage: str) -> str:
+    return STAGES[STAGES.index(stage) - 1]
+
+
 @pytest.fixture(scope="session")
-def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SQLite file that the migrations have built."""
-    path = tmp_path_factory.mktemp("migrated") / "sunwell.db"
-    database = Database(f"sqlite:///{path}", seals=SEALS)
-    upgrade(database)
-    database.dispose()
-    return path
-
-
-def migrate_url(url: str) -> None:
-    """Builds the schema at `url`."""
-    database = Database(url, seals=SEALS)
-    upgrade(database)
-    database.dispose()
+def stages(tmp_path_factory: pytest.TempPathFactory, catalogue: Catalogue) -> Stages:
+    """What databases are copied from."""
+    return Stages(tmp_path_factory.mktemp("stages"), catalogue)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
-    """An empty, migrated database of this test's own."""
+def database(request: pytest.FixtureRequest, tmp_path: Path, stages: Stages) -> Iterator[Database]:
+    """A migrated database of this test's own: empty, if it asks for neither `street` nor `staffed`."""
+    stage = next((one for one in reversed(STAGES) if one in request.fixturenames), STAGES[0])
     if request.param == "sqlite":
         path = tmp_path / "sunwell.db"
-        shutil.copyfile(request.getfixturevalue("migrated_sqlite"), path)
+        shutil.copyfile(stages.sqlite(stage), path)
         database = Database(f"sqlite:///{path}", seals=SEALS)
         yield database
         database.dispose()
         return
     postgres = request.getfixturevalue("postgres")
-    name = postgres.create(template=postgres.prepared("template_sunwell", migrate_url))
+    name = postgres.create(template=stages.postgres(postgres, stage))
     database = Database(postgres.url(name), seals=SEALS)
     yield database
     database.dispose()
@@ -65,8 +97,12 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
 
 
 @pytest.fixture
-def street(database: Database, catalogue: Catalogue) -> Database:
+def street(database: Database) -> Database:
     """The database with gateways gw-1 and gw-2, a button and a fall radar in one home, a well and a kiosk."""
+    return database
+
+
+def _lay_street(database: Database, catalogue: Catalogue) -> None:
     with database.write() as session:
         service.put_area(session, "area", schemas.AreaIn(kind="grid", name="第一网格"))
         for gateway in ("gw-1", "gw-2"):
@@ -111,7 +147,6 @@ def street(database: Database, catalogue: Catalogue) -> Database:
                 catalogue=catalogue,
                 now=NOW,
             )
-    return database
 
 
 def person(database: Database, role: Role, login: str) -> Viewer:
@@ -124,10 +159,13 @@ def person(database: Database, role: Role, login: str) -> Viewer:
 @pytest.fixture
 def staffed(street: Database) -> Database:
     """The street with two carers, a dispatcher, a manager and somebody for maintenance."""
+    return street
+
+
+def _staff(street: Database) -> None:
     roles = {"li": "carer", "wang": "carer", "zhou": "dispatcher", "sun": "manager", "zhao": "maintenance"}
     for login, role in roles.items():
         person(street, Role(role), login)
-    return street
 
 
 def viewer_of(database: Database, login: str) -> Viewer:
