@@ -27,6 +27,7 @@ from server.importing.routes import router as importing
 from server.places.routes import router as places
 from server.policies.routes import router as policies
 from server.readings.routes import router as readings
+from server.residents.routes import router as residents
 from server.tasks.routes import router as tasks
 from server.users.routes import router as users
 from server.web.csrf import same_origin
@@ -39,7 +40,7 @@ def mount(app: FastAPI) -> None:
     v1 = APIRouter(prefix=PREFIX, dependencies=[Depends(same_origin)])
     for router in (tasks, alarms, devices, commands, found, places, enrolment, readings, users, audit):
         v1.include_router(router)
-    for router in (commissioning, dispatch, importing, policies):
+    for router in (residents, commissioning, dispatch, importing, policies):
         v1.include_router(router)
     app.include_router(v1)
     app.include_router(enrolling, prefix=PREFIX)

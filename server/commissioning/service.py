@@ -26,6 +26,7 @@ from server.db.database import Change, announce
 from server.db.models import CommissioningTest, Device, Occurrence, Position
 from server.devices import repository as devices
 from server.errors import ConflictError, InvalidError, NotFoundError
+from server.residents import consents
 from server.users.roles import Right
 from server.users.viewer import Viewer
 
@@ -34,6 +35,8 @@ SETTLE: Final = timedelta(minutes=10)
 only with their next report; the slowest button's press ends within this."""
 Consent = Literal["given", "not_needed"]
 LONGEST_NOTE: Final = 500
+CONSENT_NOTE: Final = "installation"
+"""Where the consent comes from; the pages have words for it."""
 
 
 def start(
@@ -118,6 +121,10 @@ def sign_off(
     if len(note) > LONGEST_NOTE:
         raise InvalidError(f"the note has {len(note)} characters: at most {LONGEST_NOTE}", where="note")
     profile = _profile(session, test.device_id, catalogue)
+    if consent == "given" and position.resident_id is not None:
+        consents.note_given(
+            session, position.resident_id, "care", by=viewer.user_id, note=CONSENT_NOTE, now=now
+        )
     test.consent = consent
     test.note = note.strip()
     test.due_at = now + timedelta(days=trial.days_of(profile.family, retest_days, retest_table()))

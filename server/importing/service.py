@@ -258,7 +258,7 @@ def _write(session: Session, entries: Sequence[_Entry], catalogue: Catalogue, no
         there = {_id(row): row for row in session.scalars(select(model))} if by_kind[kind] else {}
         only_new = {"created_at": now} if model is Position else {}
         for entry in by_kind[kind]:
-            values = entry.body.model_dump(exclude={"contact"})
+            values = entry.body.model_dump(exclude={"contact", "contacts", "upstream"})
             row = there.get(entry.id)
             if row is None:
                 session.add(model(id=entry.id, **values, **only_new))

@@ -1,29 +1,25 @@
-"""`/api/v1/{areas,residents,wells,positions,gateways}`. A PUT creates or corrects."""
+"""`/api/v1/{areas,stations,wells,positions,gateways}`. A PUT creates or corrects."""
 
 from datetime import datetime
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
-from server.audit import service as audit
 from server.clock import now
 from server.commissioning.repository import standings
 from server.commissioning.states import Protection
 from server.db.base import Base
-from server.db.models import Area, Gateway, Position, Resident, Well
+from server.db.models import Area, Gateway, Position, Station, Well
 from server.dependencies import GetContext, GetViewer
-from server.places import service
-from server.places.schemas import AreaIn, GatewayIn, PositionIn, ResidentIn, WellIn
-from server.residents import contacts
+from server.places import circles, service, upstream
+from server.places.schemas import AreaIn, GatewayIn, PositionIn, StationIn, WellIn
 from server.users.roles import Right
 from server.users.viewer import Viewer
 
 router = APIRouter(tags=["places"])
 Out = TypeVar("Out", bound=BaseModel)
-Reason = Annotated[str, Query(min_length=3, max_length=500, description="Why you look: it is written down")]
 
 
 class _Out(BaseModel):
@@ -36,18 +32,10 @@ class AreaOut(AreaIn, _Out):
     id: str
 
 
-class ResidentOut(ResidentIn, _Out):
-    """A resident, in full."""
+class StationOut(StationIn, _Out):
+    """A station and its circle."""
 
     id: str
-
-
-class ResidentSummary(_Out):
-    """A resident without personal details."""
-
-    id: str
-    area_id: str
-    risk: str
 
 
 class WellOut(WellIn, _Out):
@@ -93,36 +81,45 @@ def put_area(context: GetContext, viewer: GetViewer, key: str, body: AreaIn) -> 
         return AreaOut.model_validate(service.put_area(session, key, body))
 
 
-@router.get("/residents")
-def list_residents(context: GetContext, viewer: GetViewer) -> list[ResidentSummary]:
-    """All residents, without their personal details."""
-    return _all(context, viewer, Right.VIEW_TASKS, Resident, ResidentSummary)
+@router.get("/stations")
+def list_stations(context: GetContext, viewer: GetViewer) -> list[StationOut]:
+    """All stations 阳光老人家."""
+    return _all(context, viewer, Right.VIEW_TASKS, Station, StationOut)
 
 
-@router.get("/residents/{key}")
-def get_resident(context: GetContext, viewer: GetViewer, key: str, reason: Reason) -> ResidentOut:
-    """One resident in full. Needs a reason, which is written to the audit log."""
-    viewer.require(Right.VIEW_RESIDENTS)
+@router.put("/stations/{key}")
+def put_station(context: GetContext, viewer: GetViewer, key: str, body: StationIn) -> StationOut:
+    """Creates or corrects a station. Without a radius its circle is 15 minutes on foot."""
+    viewer.require(Right.EDIT_RESIDENTS)
     with context.database.write() as session:
-        resident = service.found(session, Resident, key)
-        audit.write(session, viewer, action="read", subject=("resident", key), reason=reason, now=now())
-        return _resident(session, resident)
+        return StationOut.model_validate(service.put_station(session, key, body))
 
 
-@router.put("/residents/{key}")
-def put_resident(context: GetContext, viewer: GetViewer, key: str, body: ResidentIn) -> ResidentOut:
-    """Creates or corrects a resident."""
-    viewer.require(Right.REGISTER)
+@router.delete("/stations/{key}", status_code=204)
+def remove_station(context: GetContext, viewer: GetViewer, key: str) -> None:
+    """Takes a station away; 409 while people or shifts belong to it."""
+    viewer.require(Right.EDIT_RESIDENTS)
     with context.database.write() as session:
-        resident = service.put_resident(session, key, body)
-        audit.write(session, viewer, action="write", subject=("resident", key), now=now())
-        return _resident(session, resident)
+        service.remove_station(session, key)
+
+
+@router.get("/stations/{key}/homes")
+def list_homes(context: GetContext, viewer: GetViewer, key: str) -> list[circles.Home]:
+    """The homes within a station's circle, the nearest first: ids and metres."""
+    viewer.require(Right.VIEW_TASKS)
+    with context.database.read() as session:
+        return circles.homes_of(session, service.found(session, Station, key))
 
 
 @router.get("/wells")
 def list_wells(context: GetContext, viewer: GetViewer) -> list[WellOut]:
     """All wells."""
-    return _all(context, viewer, Right.VIEW_DEVICES, Well, WellOut)
+    found = _all(context, viewer, Right.VIEW_DEVICES, Well, WellOut)
+    with context.database.read() as session:
+        above = upstream.of(session)
+    for one in found:
+        one.upstream = above.get(one.id, [])
+    return found
 
 
 @router.put("/wells/{key}")
@@ -130,7 +127,9 @@ def put_well(context: GetContext, viewer: GetViewer, key: str, body: WellIn) -> 
     """Creates or corrects a well."""
     viewer.require(Right.REGISTER)
     with context.database.write() as session:
-        return WellOut.model_validate(service.put_well(session, key, body))
+        out = WellOut.model_validate(service.put_well(session, key, body))
+        out.upstream = upstream.of(session, [key]).get(key, [])
+        return out
 
 
 @router.get("/positions")
@@ -164,12 +163,6 @@ def put_gateway(context: GetContext, viewer: GetViewer, key: str, body: GatewayI
     viewer.require(Right.REGISTER)
     with context.database.write() as session:
         return GatewayOut.model_validate(service.put_gateway(session, key, body, now=now()))
-
-
-def _resident(session: Session, resident: Resident) -> ResidentOut:
-    out = ResidentOut.model_validate(resident)
-    out.contact = contacts.text(contacts.of(session, resident.id))
-    return out
 
 
 def _all(context: GetContext, viewer: Viewer, right: Right, model: type[Base], out: type[Out]) -> list[Out]:

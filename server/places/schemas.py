@@ -5,6 +5,8 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from server.residents.schemas import ContactIn
+
 ID_PATTERN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -35,7 +37,8 @@ class AreaIn(_Written):
 
 
 class ResidentIn(_Written):
-    """A resident."""
+    """A resident. Whom to call stands in `contacts`, in the order in which they are called, or as plain
+    lines in `contact`; where neither is sent, the contacts stay as they are."""
 
     area_id: Id
     name: Name
@@ -43,15 +46,28 @@ class ResidentIn(_Written):
     born: int | None = Field(default=None, ge=1900, le=2100)
     access: Text = ""
     phone: Annotated[str, Field(max_length=40)] = ""
-    contact: Text = ""  # one a line: "女儿 王芳 138…", in the order in which they are called
+    contact: Text = ""  # one a line: "女儿 王芳 138…"
+    contacts: Annotated[list[ContactIn], Field(max_length=30)] = []
     notes: Text = ""
     risk: Literal["normal", "high"] = "normal"
     latitude: Latitude | None = None
     longitude: Longitude | None = None
 
 
+class StationIn(_Written):
+    """A station 阳光老人家. Without `radius_m` its circle is as wide as the policy `places` says."""
+
+    area_id: Id
+    name: Name
+    address: Name
+    phone: Annotated[str, Field(max_length=40)] = ""
+    latitude: Latitude
+    longitude: Longitude
+    radius_m: Annotated[int, Field(ge=50, le=20_000)] | None = None
+
+
 class WellIn(_Written):
-    """A well."""
+    """A well. `upstream` are the wells that water comes from; where it is not sent, they stay as they are."""
 
     area_id: Id
     name: Name
@@ -59,6 +75,7 @@ class WellIn(_Written):
     owner: Text = ""
     depth_m: float | None = Field(default=None, gt=0, le=200)
     mount_height_m: float | None = Field(default=None, gt=0, le=200)
+    upstream: Annotated[list[Id], Field(max_length=50)] = []
     latitude: Latitude | None = None
     longitude: Longitude | None = None
 

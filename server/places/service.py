@@ -4,12 +4,24 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from server.db.base import Base
-from server.db.models import Area, Gateway, Position, Resident, Well
-from server.errors import InvalidError, NotFoundError
-from server.places.schemas import AreaIn, GatewayIn, PositionIn, ResidentIn, WellIn, check_id
+from server.db.models import Area, Gateway, Position, Resident, Shift, Station, User, Well
+from server.errors import ConflictError, InvalidError, NotFoundError
+from server.places import upstream
+from server.places.policy import PlacesPolicy
+from server.places.schemas import (
+    AreaIn,
+    GatewayIn,
+    PositionIn,
+    ResidentIn,
+    StationIn,
+    WellIn,
+    check_id,
+)
+from server.policies.service import current
 from server.residents import contacts
 
 M = TypeVar("M", bound=Base)
@@ -22,17 +34,46 @@ def put_area(session: Session, area_id: str, area: AreaIn) -> Area:
 
 
 def put_resident(session: Session, resident_id: str, resident: ResidentIn) -> Resident:
-    """Creates or corrects a resident."""
+    """Creates or corrects a resident. Raises ConflictError for one whose data was erased."""
     _require(session, Area, resident.area_id, "area_id")
-    row = _put(session, Resident, resident_id, resident, leave=frozenset({"contact"}))
-    contacts.write(session, resident_id, contacts.parse(resident.contact))
+    before = session.get(Resident, resident_id)
+    if before is not None and before.erased_at is not None:
+        raise ConflictError(f"the data of resident {resident_id!r} was erased: take another id")
+    row = _put(session, Resident, resident_id, resident, leave=frozenset({"contact", "contacts"}))
+    if "contacts" in resident.model_fields_set:
+        contacts.put(session, resident_id, resident.contacts)
+    elif "contact" in resident.model_fields_set:
+        contacts.write(session, resident_id, contacts.parse(resident.contact))
     return row
 
 
 def put_well(session: Session, well_id: str, well: WellIn) -> Well:
     """Creates or corrects a well."""
     _require(session, Area, well.area_id, "area_id")
-    return _put(session, Well, well_id, well)
+    row = _put(session, Well, well_id, well, leave=frozenset({"upstream"}))
+    if "upstream" in well.model_fields_set:
+        upstream.put(session, well_id, well.upstream)
+    return row
+
+
+def put_station(session: Session, station_id: str, station: StationIn) -> Station:
+    """Creates or corrects a station 阳光老人家."""
+    _require(session, Area, station.area_id, "area_id")
+    if station.radius_m is None:
+        station = station.model_copy(update={"radius_m": current(session, PlacesPolicy).station_radius_m})
+    return _put(session, Station, station_id, station)
+
+
+def remove_station(session: Session, station_id: str) -> None:
+    """Takes a station away. Raises NotFoundError; ConflictError while people or shifts belong to it."""
+    row = found(session, Station, station_id)
+    people = session.scalar(select(func.count()).select_from(User).where(User.station_id == station_id))
+    shifts = session.scalar(select(func.count()).select_from(Shift).where(Shift.station_id == station_id))
+    if people or shifts:
+        raise ConflictError(
+            f"{people} people and {shifts} shifts belong to station {station_id!r}: move them"
+        )
+    session.delete(row)
 
 
 def put_position(session: Session, position_id: str, position: PositionIn, *, now: datetime) -> Position:

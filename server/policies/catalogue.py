@@ -3,12 +3,16 @@
 from collections.abc import Mapping
 from typing import Final
 
+from server.places.policy import PlacesPolicy
 from server.policies.model import Policy
+from server.residents.policy import ResidentPolicy
 from server.rhythm.policy import RhythmPolicy
 from server.tasks.policy import TaskPolicy
 from server.wells.policy import WellPolicy
 
 _ALL: Final[tuple[type[Policy], ...]] = (
+    ResidentPolicy,
+    PlacesPolicy,
     RhythmPolicy,
     TaskPolicy,
     WellPolicy,

@@ -8,9 +8,10 @@ from typing import Any, Final
 from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
-from server.db.models import Contact
+from server.db.models import Contact, User
+from server.errors import InvalidError
+from server.residents.schemas import ContactIn, Relation
 
-RELATIONS: Final = ("family", "neighbour", "friend", "doctor", "other")
 _NEIGHBOUR: Final = ("邻居", "neighbour", "neighbor")
 _DOCTOR: Final = ("医生", "doctor")
 _NUMBER_AT_END: Final = re.compile(r"[\d +()-]*\d[\d +()-]*$")
@@ -22,7 +23,7 @@ class Line:
 
     name: str
     phone: str
-    relation: str
+    relation: Relation
 
 
 def parse(written: str) -> list[Line]:
@@ -31,27 +32,38 @@ def parse(written: str) -> list[Line]:
 
 
 def write(session: Session, resident_id: str, lines: Iterable[Line]) -> None:
-    """Makes these the resident's contacts. Those that stay the same keep their links to people."""
-    wanted = list(lines)
-    kept: dict[tuple[str, str], Contact] = {(row.name, row.phone): row for row in of(session, resident_id)}
-    named = {(line.name, line.phone) for line in wanted}
-    for key, row in kept.items():
-        if key not in named:
-            session.delete(row)
-    for rank, line in enumerate(wanted):
-        same = kept.get((line.name, line.phone))
-        if same is None:
-            session.add(
-                Contact(
-                    resident_id=resident_id,
-                    rank=rank,
-                    relation=line.relation,
-                    name=line.name,
-                    phone=line.phone,
-                )
-            )
-        else:
-            same.rank = rank
+    """Makes these the resident's contacts. Those that stay the same keep their keys and links to people."""
+    before = {(row.name, row.phone): row for row in of(session, resident_id)}
+    wanted: list[ContactIn] = []
+    for line in lines:
+        same = before.get((line.name, line.phone))
+        wanted.append(
+            ContactIn(name=line.name, phone=line.phone, relation=line.relation)
+            if same is None
+            else ContactIn.model_validate(same)
+        )
+    put(session, resident_id, wanted)
+
+
+def put(session: Session, resident_id: str, wanted: Sequence[ContactIn]) -> None:
+    """Makes these the resident's contacts, in this order. Raises InvalidError for a person who is not
+    there."""
+    linked = {one.user_id for one in wanted} - {None}
+    known = set(session.scalars(select(User.id).where(User.id.in_(linked)))) if linked else set()
+    for number, one in enumerate(wanted):
+        if one.user_id is not None and one.user_id not in known:
+            where = f"contacts.{number}.user_id"
+            raise InvalidError(f"{where}: there is no user {one.user_id}", where=where)
+    before = {(row.name, row.phone): row for row in of(session, resident_id)}
+    for rank, one in enumerate(wanted):
+        row = before.pop((one.name, one.phone), None) or Contact(resident_id=resident_id)
+        for name, value in one.model_dump().items():
+            setattr(row, name, value)
+        row.rank = rank
+        session.add(row)
+    for row in before.values():
+        session.delete(row)
+    session.flush()
 
 
 def of(session: Session, resident_id: str) -> Sequence[Contact]:
@@ -70,6 +82,7 @@ def _line(written: str) -> Line:
     name = (written[: found.start()] if found else written).strip(" ,，:：")
     phone = found.group().strip() if found else ""
     lowered = name.lower()
+    relation: Relation
     if any(word in lowered for word in _NEIGHBOUR):
         relation = "neighbour"
     elif any(word in lowered for word in _DOCTOR):

@@ -29,6 +29,8 @@ class Right(StrEnum):
     ENROL = "enrol"  # make codes for gateways, and revoke gateways
     COMMAND = "command"  # tell gateways and devices to do something
     VIEW_RESIDENTS = "view_residents"  # outside a live task, with a reason, audited
+    EDIT_RESIDENTS = "edit_residents"  # residents with their contacts, and stations
+    PRIVACY = "privacy"  # export and erase everything about a resident
     MANAGE_USERS = "manage_users"
     VIEW_AUDIT = "view_audit"
     PLAYBOOKS = "playbooks"  # who is told of what, and who can be called
@@ -40,10 +42,25 @@ _ALL_KINDS = frozenset(TaskKind)
 RIGHTS: Final[dict[Role, frozenset[Right]]] = {
     Role.CARER: frozenset({R.VIEW_TASKS, R.WORK_TASKS, R.VIEW_RESIDENTS}),
     Role.DISPATCHER: frozenset(
-        {R.VIEW_TASKS, R.WORK_TASKS, R.ASSIGN_TASKS, R.VIEW_DEVICES, R.VIEW_RESIDENTS}
+        {
+            R.VIEW_TASKS,
+            R.WORK_TASKS,
+            R.ASSIGN_TASKS,
+            R.VIEW_DEVICES,
+            R.VIEW_RESIDENTS,
+            R.EDIT_RESIDENTS,
+        }
     ),
     Role.INSTALLER: frozenset(
-        {R.VIEW_TASKS, R.VIEW_DEVICES, R.REGISTER, R.ENROL, R.COMMAND, R.VIEW_RESIDENTS}
+        {
+            R.VIEW_TASKS,
+            R.VIEW_DEVICES,
+            R.REGISTER,
+            R.ENROL,
+            R.COMMAND,
+            R.VIEW_RESIDENTS,
+            R.EDIT_RESIDENTS,
+        }
     ),
     Role.MAINTENANCE: frozenset({R.VIEW_TASKS, R.WORK_TASKS, R.VIEW_DEVICES, R.REGISTER, R.COMMAND}),
     Role.MANAGER: frozenset(
@@ -53,6 +70,8 @@ RIGHTS: Final[dict[Role, frozenset[Right]]] = {
             R.ASSIGN_TASKS,
             R.VIEW_DEVICES,
             R.VIEW_RESIDENTS,
+            R.EDIT_RESIDENTS,
+            R.PRIVACY,
             R.VIEW_AUDIT,
             R.PLAYBOOKS,
         }

@@ -130,6 +130,7 @@ class AuditEntry(Base):
     """Who did or saw what, when and why."""
 
     __tablename__ = "audit"
+    __table_args__ = (Index("ix_audit_subject_kind_subject_id_id", "subject_kind", "subject_id", "id"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime] = mapped_column(index=True)

@@ -21,6 +21,7 @@ def upgrade() -> None:
     _work()
     _columns()
     _seal()
+    _consents()
 
 
 def _people_and_channels() -> None:
@@ -362,6 +363,9 @@ def _columns() -> None:
     op.add_column("users", sa.Column("station_id", sa.String(), nullable=True))
     op.add_column("users", sa.Column("phone", sa.String(), nullable=False, server_default=""))
     op.add_column("wells", sa.Column("mount_height_m", sa.Double(), nullable=True))
+    op.create_index(
+        "ix_audit_subject_kind_subject_id_id", "audit", ["subject_kind", "subject_id", "id"], unique=False
+    )
 
 
 def _seal() -> None:
@@ -395,6 +399,19 @@ def _seal() -> None:
                 )
             )
     op.drop_column("residents", "contact")
+
+
+def _consents() -> None:
+    """What installers have noted: the first consent at each home becomes the resident's."""
+    op.get_bind().execute(
+        sa.text(
+            "INSERT INTO consents (resident_id, kind, given_at, given_by, note) "
+            "SELECT positions.resident_id, 'care', MIN(tests.ended_at), MIN(tests.ended_by), 'installation' "
+            "FROM commissioning_tests AS tests JOIN positions ON positions.id = tests.position_id "
+            "WHERE tests.consent = 'given' AND tests.ended = 'signed_off' "
+            "AND positions.resident_id IS NOT NULL GROUP BY positions.resident_id"
+        )
+    )
 
 
 def _name_and_number(line: str) -> tuple[str, str]:
