@@ -19,6 +19,7 @@ from firmware_profiles import Catalogue, load_catalogue
 from server import api, sweeps, web
 from server.alarms.texts import RuleTexts
 from server.context import Context
+from server.coverage.watch import Watch
 from server.db.database import Database
 from server.db.migrate import upgrade
 from server.db.opening import check_seals, open_database
@@ -98,6 +99,7 @@ class Server:
                     group.create_task(self.link.run(), name="link"),
                     group.create_task(sweeps.run(self.context), name="sweeps"),
                     group.create_task(Dispatch(self.context).run(), name="dispatch"),
+                    group.create_task(Watch(self.context).run(), name="coverage"),
                     group.create_task(self._follow_profiles(), name="profiles"),
                 ]
                 if not self.context.database.is_sqlite:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Final
 
+from server.coverage.policy import CoveragePolicy
+from server.figures.policy import FiguresPolicy
 from server.places.policy import PlacesPolicy
 from server.policies.model import Policy
 from server.residents.policy import ResidentPolicy
@@ -16,5 +18,7 @@ _ALL: Final[tuple[type[Policy], ...]] = (
     RhythmPolicy,
     TaskPolicy,
     WellPolicy,
+    CoveragePolicy,
+    FiguresPolicy,
 )
 POLICIES: Final[Mapping[str, type[Policy]]] = {policy.NAME: policy for policy in _ALL}

@@ -6,6 +6,7 @@ from typing import Final
 
 from server.web.i18n import (
     commanding,
+    covering,
     dispatching,
     en,
     enrolling,
@@ -24,6 +25,7 @@ _DOMAINS: Final = (
     installing,
     dispatching,
     governing,
+    covering,
 )
 TABLES: Final[Mapping[str, Mapping[str, str]]] = {
     "zh": dict(ChainMap(*(domain.ZH for domain in _DOMAINS), zh.WORDS)),

@@ -33,7 +33,7 @@ CHOSEN = {
     + ["told", "escalated", "told_nobody", "told_holder", "unanswered", "not_delivered"],
     "who.": [*WhoKind],
     "send.state.": ["queued", "sending", "sent", "delivered", "failed", "cancelled"],
-    "playbooks.beat.": ["dispatch", "notify", "audit", "auditor"],
+    "playbooks.beat.": ["dispatch", "notify", "audit", "auditor", "coverage"],
     "outcome.": [*Outcome],
     "role.": [*Role],
     "freshness.": [*Freshness],

@@ -1,0 +1,1 @@
+"""Who is protected right now, who is not, why, and since when."""

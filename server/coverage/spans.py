@@ -1,0 +1,125 @@
+"""The record of unprotected times: rows opened and ended, a few hundred in one transaction."""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Final, TypeVar
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from firmware_profiles import Catalogue
+from server.coverage import facts
+from server.coverage.core import BY_READINGS, Cause, Gap, Rules, Step, gaps, step
+from server.coverage.policy import CoveragePolicy
+from server.db.base import table_of
+from server.db.database import Change, Database, announce
+from server.db.models import UnprotectedSpan
+from server.db.models.residents import NOT_ENDED
+from server.policies.service import current
+
+AT_ONCE: Final = 300
+"""Rows a transaction: alarms wait no longer than these take."""
+KIND: Final = "coverage"
+T = TypeVar("T")
+
+
+def rules_of(policy: CoveragePolicy) -> Rules:
+    """The policy as the core wants it."""
+    return Rules(
+        families=frozenset(policy.families),
+        battery_low_counts=policy.battery_low_counts,
+        retest_grace=timedelta(days=policy.retest_grace_days),
+    )
+
+
+def open_now(
+    session: Session, resident_ids: Collection[str] | None = None
+) -> dict[tuple[str, str, str], int]:
+    """The open rows: their keys as in `Gap.key`, and their ids."""
+    query = select(
+        UnprotectedSpan.resident_id, UnprotectedSpan.cause, UnprotectedSpan.thing_id, UnprotectedSpan.id
+    ).where(UnprotectedSpan.until.is_(None))
+    if resident_ids is not None:
+        query = query.where(UnprotectedSpan.resident_id.in_(resident_ids))
+    return {(row[0], row[1], row[2]): row[3] for row in session.execute(query)}
+
+
+def judge(
+    session: Session,
+    *,
+    catalogue: Catalogue,
+    values: facts.Values | None,
+    opens_silence: bool = True,
+    now: datetime,
+    resident_ids: Collection[str] | None = None,
+) -> Step:
+    """What has to change in the record of all residents, or of these. Without `values` (nobody has asked the
+    store yet, or it does not answer) nothing that only readings tell is ended or begun; without
+    `opens_silence` (just after a start) nobody becomes silent."""
+    rules = rules_of(current(session, CoveragePolicy))
+    known = facts.places(
+        session, catalogue=catalogue, values=values or {}, now=now, resident_ids=resident_ids
+    )
+    found: list[Gap] = []
+    for resident_id in facts.residents(session, resident_ids):
+        found += gaps(resident_id, known.get(resident_id, ()), rules, now=now)
+    said = {place.position_id for of in known.values() for place in of if place.silence_said_at is not None}
+    judged = None if values is not None else [cause for cause in Cause if cause not in BY_READINGS]
+    planned = step(open_now(session, resident_ids), found, judged=judged)
+    if values is not None and opens_silence:
+        return planned
+    begun = (gap for gap in planned.begin if gap.cause is not Cause.SILENT or gap.thing_id in said)
+    return Step(tuple(begun), planned.end)
+
+
+def keep(database: Database, change: Step, *, now: datetime) -> None:
+    """Writes a step, in small transactions. Another server that writes the same changes nothing."""
+    for gaps_now in _portions(change.begin):
+        with database.write() as session:
+            begin(session, gaps_now)
+    for numbers in _portions(change.end):
+        with database.write() as session:
+            session.execute(
+                update(UnprotectedSpan)
+                .where(UnprotectedSpan.id.in_(numbers), UnprotectedSpan.until.is_(None))
+                .values(until=now)
+            )
+            announce(session, Change(KIND, "spans", "ended"))
+
+
+def begin(session: Session, found: Sequence[Gap]) -> None:
+    """Opens rows; one that is open already stays as it is: the index decides."""
+    if not found:
+        return
+    table = table_of(UnprotectedSpan)
+    dialect = session.get_bind().dialect.name
+    insert = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    rows = [
+        {
+            "resident_id": gap.resident_id,
+            "cause": str(gap.cause),
+            "thing_kind": gap.thing_kind,
+            "thing_id": gap.thing_id,
+            "since": gap.since,
+        }
+        for gap in found
+    ]
+    session.connection().execute(
+        insert.on_conflict_do_nothing(
+            index_elements=["resident_id", "cause", "thing_id"], index_where=NOT_ENDED
+        ),
+        rows,
+    )
+    announce(session, Change(KIND, "spans", "begun"))
+
+
+def _portions(items: Iterable[T]) -> Iterator[list[T]]:
+    portion: list[T] = []
+    for item in items:
+        portion.append(item)
+        if len(portion) == AT_ONCE:
+            yield portion
+            portion = []
+    if portion:
+        yield portion

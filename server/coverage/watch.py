@@ -1,0 +1,157 @@
+"""Who keeps the record of unprotected times: a round each half minute, and at once where something happens.
+
+One server process at a time makes the rounds (a row in the database decides); all of them follow what
+happens: a gateway's fault, a sensor's silence, a signed test, a device put up or taken away.
+"""
+
+import asyncio
+from collections.abc import Collection
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+from sqlalchemy import select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from server.clock import now
+from server.context import Context
+from server.coverage import spans
+from server.coverage.heard import Heard
+from server.coverage.policy import CoveragePolicy
+from server.db.base import table_of
+from server.db.database import Change
+from server.db.models import Attachment, Device, Heartbeat, Position, Task
+from server.errors import StoreUnavailableError
+from server.policies.service import current
+
+log = structlog.get_logger(__name__)
+EVERY: Final = timedelta(seconds=20)
+"""A gap is in the record within half a minute, the time of a round included."""
+GATHER_S: Final = 0.3
+"""Changes of one transaction, or of an import, are looked at together."""
+BEAT: Final = "coverage"
+
+
+class Watch:
+    """Keeps `unprotected_spans`. `async with TaskGroup: watch.run()`."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._heard = Heard()
+        self._started = now()
+        self._store_down = False
+
+    async def run(self) -> None:
+        """Rounds and follows until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._rounds(), name="coverage-rounds")
+            group.create_task(self._follow(), name="coverage-follow")
+
+    async def round(self, moment: datetime) -> bool:
+        """One round over everybody; whether it was this process's turn. Raises StoreUnavailableError where
+        the database does not answer."""
+        if not await asyncio.to_thread(self._claim, moment):
+            return False
+        try:
+            await self._heard.refresh(self._context.store, self._context.catalogue, now=moment)
+            self._store_down = False
+        except StoreUnavailableError as error:
+            if not self._store_down:
+                log.warning("coverage_without_readings", detail=error.message[:300])
+            self._store_down = True
+        await asyncio.to_thread(self._judge, None, moment)
+        return True
+
+    async def look(self, changes: Collection[Change], moment: datetime) -> None:
+        """Judges at once whom these changes concern."""
+        residents = await asyncio.to_thread(self._concerned, changes)
+        if residents:
+            await asyncio.to_thread(self._judge, residents, moment)
+
+    async def _rounds(self) -> None:
+        while True:
+            try:
+                await self.round(now())
+            except (StoreUnavailableError, SQLAlchemyError) as error:
+                log.warning("coverage_round_failed", detail=str(error)[:300])
+            await asyncio.sleep(EVERY.total_seconds() / 2)
+
+    async def _follow(self) -> None:
+        with self._context.bus.subscribe() as changes:
+            while (change := await changes.next()) is not None:
+                gathered = {change}
+                with suppress(TimeoutError):  # all that came together is here
+                    async with asyncio.timeout(GATHER_S):
+                        while (more := await changes.next()) is not None:
+                            gathered.add(more)
+                try:
+                    await self.look(gathered, now())
+                except (StoreUnavailableError, SQLAlchemyError) as error:
+                    log.warning("coverage_not_followed", detail=str(error)[:300])
+
+    def _judge(self, residents: Collection[str] | None, moment: datetime) -> None:
+        context = self._context
+        known = self._heard.is_known and not self._store_down
+        with context.database.read() as session:
+            grace = timedelta(seconds=current(session, CoveragePolicy).restart_grace_s)
+            change = spans.judge(
+                session,
+                catalogue=context.catalogue,
+                values=self._heard.values if known else None,
+                opens_silence=moment - self._started >= grace,
+                now=moment,
+                resident_ids=residents,
+            )
+        spans.keep(context.database, change, now=moment)
+
+    def _claim(self, moment: datetime) -> bool:
+        table = table_of(Heartbeat)
+        with self._context.database.read() as session:
+            at = session.scalar(select(Heartbeat.at).where(Heartbeat.name == BEAT))
+        if at is not None and moment - at < EVERY * 0.9:
+            return False
+        with self._context.database.write() as session:
+            if at is None:
+                dialect = session.get_bind().dialect.name
+                insert = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+                first = insert.values(name=BEAT, at=moment, detail={}).on_conflict_do_nothing()
+                return bool(session.connection().execute(first).rowcount)
+            taken = session.connection().execute(
+                update(table).where(table.c.name == BEAT, table.c.at == at).values(at=moment)
+            )
+            return bool(taken.rowcount)
+
+    def _concerned(self, changes: Collection[Change]) -> set[str]:
+        """The residents whose protection these changes may touch."""
+        tasks = {int(change.id) for change in changes if change.kind == "task" and change.what in _OF_TASKS}
+        gateways = {change.id for change in changes if change.kind == "desired"}
+        positions = {change.id for change in changes if change.kind == "position"}
+        if not (tasks or gateways or positions):
+            return set()
+        with self._context.database.read() as session:
+            for kind, subject in session.execute(
+                select(Task.subject_kind, Task.subject_id).where(
+                    Task.id.in_(tasks), Task.kind == "maintenance"
+                )
+            ):
+                (gateways if kind == "gateway" else positions).add(subject)
+            return _residents_at(session, positions=positions, gateways=gateways)
+
+
+_OF_TASKS: Final = frozenset({"opened", "recurred", "cleared"})
+
+
+def _residents_at(session: Session, *, positions: Collection[str], gateways: Collection[str]) -> set[str]:
+    at = select(Position.resident_id).where(Position.resident_id.is_not(None))
+    through = (
+        at.join(Attachment, Attachment.position_id == Position.id)
+        .join(Device, Device.id == Attachment.device_id)
+        .where(Attachment.until.is_(None), Device.gateway_id.in_(gateways))
+    )
+    found = set(session.scalars(at.where(Position.id.in_(positions)))) if positions else set()
+    if gateways:
+        found |= set(session.scalars(through))
+    return {resident for resident in found if resident is not None}

@@ -1,0 +1,1 @@
+"""Answer times, false alarms and what else a month of work amounts to."""
