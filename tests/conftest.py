@@ -2,12 +2,20 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
+from functools import cache
+from pathlib import Path
 
 import pytest
 from playwright.async_api import Browser
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
 
+from firmware_profiles import load
+from firmware_profiles.problems import Problem
+from firmware_profiles.schema import Profile
+from server.users import service as users
 from tests.parts.browser import running_browser
 from tests.parts.influx import Bucket, Influx, running_influx
 from tests.parts.mosquitto import Mosquitto, running_mosquitto
@@ -27,8 +35,18 @@ MARKS = {
 }
 """A test that asks for one of these fixtures is marked so."""
 
+Read = tuple[Profile | None, tuple[Problem, ...]]
 LIBRARY_THREADS = ("asyncio_", "ThreadPoolExecutor-", "AnyIO worker")
 """Pools that end with their event loop, later than a test's own teardown."""
+
+
+def _read_once(read: Callable[[Path], Read]) -> Callable[[Path], Read]:
+    once = cache(read)
+    return lambda path: once(path) if path.is_relative_to(load.MODELS) else read(path)
+
+
+load.read_profile = _read_once(load.read_profile)
+"""The packaged profiles never change, and dozens of test modules and all that is started here load them."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -37,6 +55,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for name in getattr(item, "fixturenames", ()):
             if name in MARKS:
                 item.add_marker(MARKS[name])
+
+
+@pytest.fixture(scope="session", autouse=True)
+def production_hasher() -> Iterator[PasswordHash]:
+    """How passwords are hashed in production. Tests add people by the hundred: in this process they are
+    hashed by Argon2 at its cheapest, which any process of Sunwell can verify."""
+    cheapest = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1),))
+    with pytest.MonkeyPatch.context() as patch:
+        hasher = users._hasher
+        patch.setattr(users, "_hasher", cheapest)
+        yield hasher
 
 
 @pytest.fixture(scope="session")
