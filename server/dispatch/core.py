@@ -24,7 +24,21 @@ class WhoKind(StrEnum):
     DUTY = "duty"  # those of this role who are on duty; everybody with it where nobody is
     PERSON = "person"  # one person, by login
     NEARBY = "nearby"  # volunteers within so many metres of the home, the nearest first
+    SKILL = "skill"  # those who can do it, the nearest first
+    AREA = "area"  # those of this role in the home's grid; else in its community; else in its subdistrict
+    STATION = "station"  # staff of the stations in whose circle the home lies, the nearest first
+    FAMILY = "family"  # the resident's family, in the order in which they want to be called
+    NEIGHBOUR = "neighbour"  # … their neighbours and friends
     KEY_HOLDER = "key_holder"  # whoever holds a key to the home
+
+
+class Ask(StrEnum):
+    """What the people of a step are asked to do."""
+
+    GO = "go"
+    CALL_RESIDENT = "call_resident"  # telephone the resident first
+    CALL_120 = "call_120"  # telephone the ambulance
+    CALL_110 = "call_110"  # … the police
 
 
 class StepKind(StrEnum):
@@ -50,25 +64,30 @@ class Happened(StrEnum):
     DEPARTED = "departed"
     ARRIVED = "arrived"
     GIVEN = "given"  # handed to somebody, who has not answered
+    SNOOZED = "snoozed"  # put off until a time by whoever has it, or before anybody has
     NOT_ARRIVED = "not_arrived"
     ENDED = "ended"  # resolved, closed or cancelled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Who:
-    """The people of a step. `value` is the role, the login, or the metres; empty for key holders."""
+    """The people of a step. `value` is the role, the login, the metres or the skill; empty for those who are
+    found by the home alone. `skill` narrows those nearby, `metres` those with a skill."""
 
     kind: WhoKind
     value: str = ""
+    skill: str = ""
+    metres: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """One step. `channels` in order of preference; empty: the person's own order. Told `repeat` more times,
-    each after `within_s` seconds without an answer."""
+    each after `within_s` seconds without an answer; with 0 seconds the next step is told at the same time."""
 
     who: Who
     within_s: int
+    ask: Ask = Ask.GO
     channels: tuple[str, ...] = ()
     repeat: int = 0
 
@@ -124,9 +143,21 @@ _ALL: Final = frozenset(StepKind)
 _NOTHING: Final = Decision()
 
 
-def decide(playbook: Playbook, standing: Standing, happened: Happened, now: datetime) -> Decision:
-    """What to do about what happened. `standing.state` is the task's state after it."""
-    return _ANSWERS[happened](playbook, standing, now)
+FIRST: Final = 1
+"""The number of a chain's first run. It begins with step 0, turn 0."""
+
+
+def decide(
+    playbook: Playbook,
+    standing: Standing,
+    happened: Happened,
+    now: datetime,
+    *,
+    until: datetime | None = None,
+) -> Decision:
+    """What to do about what happened. `standing.state` is the task's state after it; `until` is when a task
+    that was snoozed comes back."""
+    return _ANSWERS[happened](playbook, standing, until or now)
 
 
 def _begin(_playbook: Playbook, standing: Standing, now: datetime) -> Decision:
@@ -142,6 +173,8 @@ def _recurred(playbook: Playbook, standing: Standing, now: datetime) -> Decision
         return _again(standing, now)
     if standing.waits:
         return _NOTHING
+    if standing.run < FIRST:  # opened while nobody was to be told
+        return _begin(playbook, standing, now)
     return Decision(plan=(_call(standing.run + 1, len(playbook.steps) - 1, now),))
 
 
@@ -192,6 +225,16 @@ def _ended(_playbook: Playbook, _standing: Standing, _now: datetime) -> Decision
     return Decision(cancel=_ALL, cancel_sends=True)
 
 
+def _snoozed(playbook: Playbook, standing: Standing, until: datetime) -> Decision:
+    """All that was to be told is cancelled. At that time whoever has it is told again and has to arrive as
+    ever; where nobody has it, the chain goes on at the step where it was."""
+    if not standing.held:
+        plan = (_call(standing.run + 1, max(standing.number, 0), until),)
+        return Decision(plan=plan, cancel=_ALL, cancel_sends=True)
+    arrival = () if standing.state is TaskState.ON_SITE else _arrival(playbook, standing, until)
+    return Decision(plan=(*_again(standing, until).plan, *arrival), cancel=_ALL - {StepKind.TAKEN})
+
+
 def _again(standing: Standing, now: datetime) -> Decision:
     return Decision(plan=(Planned(kind=StepKind.AGAIN, due_at=now, run=standing.run),))
 
@@ -218,6 +261,7 @@ _ANSWERS: Final[dict[Happened, Callable[[Playbook, Standing, datetime], Decision
     Happened.DEPARTED: _departed,
     Happened.ARRIVED: _arrived,
     Happened.GIVEN: _given,
+    Happened.SNOOZED: _snoozed,
     Happened.NOT_ARRIVED: _not_arrived,
     Happened.ENDED: _ended,
 }

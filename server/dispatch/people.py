@@ -1,94 +1,177 @@
-"""Who a step means today, from what is known of people: roles, duty, volunteers' places, key holders.
+"""Who a step means today, from what is known of people: roles, rosters, places, skills, keys, kinship.
 
-Only people who work on tasks of this kind are ever told: nobody else may see what it is about.
+Only people who work on tasks of this kind in this area are told by their role; family, neighbours, holders
+of keys, staff of a station and named people are told because somebody chose them for this home.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any, Final
 
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, and_, false, or_, select
 from sqlalchemy.orm import Session
 
-from server.db.models import KeyHolder, Position, Resident, Responder, Task, User, Well
+from server.db.models import Consent, Contact, KeyHolder, Responder, Skill, Task, User
 from server.dispatch.core import Who, WhoKind
-from server.places.ground import Place, metres
-from server.tasks import kinds
+from server.dispatch.scene import Scene
+from server.places.ground import metres
+from server.rosters import duty
+from server.users.roles import LINKS_ONLY, TASK_KINDS, WORKERS, Role
+
+FAMILY: Final = ("family",)
+NEIGHBOURS: Final = ("neighbour", "friend")
 
 
-def found(session: Session, task: Task, who: Who) -> list[User]:
+def found(session: Session, task: Task, who: Who, *, now: datetime) -> list[User]:
     """The people that `who` means for this task; the nearest first where distance counts."""
-    return _FIND[who.kind](session, task, who.value)
+    return _FIND[who.kind](Scene(session, task, now), who)
 
 
-def everybody(session: Session, task: Task) -> list[User]:
-    """All who work on tasks of this kind."""
-    return list(session.scalars(_workers(session, task)))
+def everybody(session: Session, task: Task, *, now: datetime) -> list[User]:
+    """All who work on tasks of this kind here; anywhere, where there is nobody here."""
+    scene = Scene(session, task, now)
+    return list(session.scalars(_workers(scene))) or list(session.scalars(_able(scene, WORKERS)))
 
 
-def _workers(session: Session, task: Task) -> Select[User]:
-    roles = kinds.working_on(session, task.kind)
-    return select(User).where(User.disabled_at.is_(None), User.role.in_(roles)).order_by(User.id)
+def _able(scene: Scene, roles: Iterable[Role]) -> Select[User]:
+    """Those of `roles` who may work on tasks of this kind, wherever."""
+    helping = {role for role in LINKS_ONLY if scene.task.kind in TASK_KINDS[role]}
+    fitting = sorted((scene.workers | helping) & set(roles))
+    return select(User).where(User.disabled_at.is_(None), User.role.in_(fitting)).order_by(User.id)
 
 
-def _role(session: Session, task: Task, value: str) -> list[User]:
-    return list(session.scalars(_workers(session, task).where(User.role == value)))
+def _workers(scene: Scene, *others: Role) -> Select[User]:
+    """Those who work on tasks of this kind here: of no area, or of one around the subject's."""
+    here = or_(User.area_id.is_(None), User.area_id.in_(scene.areas))
+    return _able(scene, (*WORKERS, *others)).where(here)
 
 
-def _duty(session: Session, task: Task, value: str) -> list[User]:
-    with_role = _workers(session, task).where(User.role == value)
-    on_duty = with_role.join(Responder, Responder.user_id == User.id).where(Responder.on_duty)
-    return list(session.scalars(on_duty)) or list(session.scalars(with_role))
+def _role(scene: Scene, who: Who) -> list[User]:
+    return list(scene.session.scalars(_workers(scene).where(User.role == who.value)))
 
 
-def _person(session: Session, task: Task, value: str) -> list[User]:
-    return list(session.scalars(_workers(session, task).where(User.login == value)))
+def _duty(scene: Scene, who: Who) -> list[User]:
+    """By the roster, or said to be on duty whatever the roster says; everybody with the role where nobody
+    is."""
+    rostered = duty.users(who.value, scene.areas, scene.stations, scene.now)
+    said = and_(User.role == who.value, User.id.in_(select(Responder.user_id).where(Responder.on_duty)))
+    on = _workers(scene).where(or_(said, User.id.in_(rostered)))
+    return list(scene.session.scalars(on)) or _role(scene, who)
 
 
-def _nearby(session: Session, task: Task, value: str) -> list[User]:
-    home = _place(session, task)
-    if home is None:
-        return []
-    rows = session.execute(
-        _workers(session, task)
-        .join(Responder, Responder.user_id == User.id)
-        .where(Responder.volunteer, Responder.latitude.is_not(None), Responder.longitude.is_not(None))
-        .add_columns(Responder.latitude, Responder.longitude)
+def _area(scene: Scene, who: Who) -> list[User]:
+    """Those whose area is the smallest one around the subject that has any."""
+    mine = _able(scene, WORKERS).where(User.role == who.value, User.area_id.in_(scene.areas))
+    people = list(scene.session.scalars(mine))
+    smallest = min((scene.areas.index(user.area_id or "") for user in people), default=0)
+    return [user for user in people if user.area_id == scene.areas[smallest]]
+
+
+def _person(scene: Scene, who: Who) -> list[User]:
+    query = _able(scene, Role).where(User.login == who.value, _may_know(scene))
+    return list(scene.session.scalars(query))
+
+
+def _nearby(scene: Scene, who: Who) -> list[User]:
+    query = _workers(scene, Role.VOLUNTEER).where(Responder.volunteer)
+    if who.skill:
+        query = query.where(User.id.in_(select(Skill.user_id).where(Skill.skill == who.skill)))
+    return _by_distance(scene, query, within_m=int(who.value))
+
+
+def _skill(scene: Scene, who: Who) -> list[User]:
+    able = select(Skill.user_id).where(Skill.skill == who.value)
+    return _by_distance(scene, _workers(scene, Role.VOLUNTEER).where(User.id.in_(able)), within_m=who.metres)
+
+
+def _by_distance(scene: Scene, query: Select[User], *, within_m: int | None) -> list[User]:
+    """The people of `query`, the nearest first. Without a limit also those whose place is not known, last."""
+    rows = scene.session.execute(
+        query.outerjoin(Responder, Responder.user_id == User.id).add_columns(
+            Responder.latitude, Responder.longitude
+        )
     )
-    away = [(metres(home, (row.latitude, row.longitude)), row.User) for row in rows]
-    return [user for far, user in sorted(away, key=lambda pair: pair[0]) if far <= int(value)]
+    near: list[tuple[float, User]] = []
+    elsewhere: list[User] = []
+    for row in rows:
+        if scene.place is None or row.latitude is None or row.longitude is None:
+            elsewhere.append(row.User)
+        else:
+            near.append((metres(scene.place, (row.latitude, row.longitude)), row.User))
+    near.sort(key=lambda pair: pair[0])
+    if within_m is not None:
+        return [user for far, user in near if far <= within_m]
+    return [user for _, user in near] + elsewhere
 
 
-def _key_holder(session: Session, task: Task, _value: str) -> list[User]:
-    resident_id = _resident_id(session, task)
-    if resident_id is None:
+def _station(scene: Scene, _who: Who) -> list[User]:
+    order = {station_id: place for place, station_id in enumerate(scene.stations)}
+    if not order:
         return []
-    query = _workers(session, task).join(KeyHolder, KeyHolder.user_id == User.id)
-    return list(session.scalars(query.where(KeyHolder.resident_id == resident_id)))
+    people = scene.session.scalars(_able(scene, WORKERS).where(User.station_id.in_(order)))
+    return sorted(people, key=lambda user: (order[user.station_id or ""], user.id))
 
 
-def _resident_id(session: Session, task: Task) -> str | None:
-    if task.subject_kind == "resident":
-        return task.subject_id
-    position = session.get(Position, task.subject_id) if task.subject_kind == "position" else None
-    return None if position is None else position.resident_id
+def _family(scene: Scene, _who: Who) -> list[User]:
+    return _contacts(scene, FAMILY)
 
 
-def _place(session: Session, task: Task) -> Place | None:
-    places: Sequence[Resident | Well | Position | None] = (
-        session.get(Resident, _resident_id(session, task) or ""),
-        session.get(Well, task.subject_id) if task.subject_kind == "well" else None,
-        session.get(Position, task.subject_id) if task.subject_kind == "position" else None,
+def _neighbour(scene: Scene, _who: Who) -> list[User]:
+    return _contacts(scene, NEIGHBOURS)
+
+
+def _contacts(scene: Scene, relations: tuple[str, ...]) -> list[User]:
+    """A resident's contacts who are also people here, in their order. Where the resident has taken back
+    that they may be told, nobody."""
+    if scene.resident_id is None or _is_private(scene, scene.resident_id):
+        return []
+    query = _able(scene, (*WORKERS, Role.RELATIVE)).join(Contact, Contact.user_id == User.id)
+    query = query.where(Contact.resident_id == scene.resident_id, Contact.relation.in_(relations))
+    rows = scene.session.scalars(query.order_by(None).order_by(Contact.rank, Contact.id))
+    return list(dict.fromkeys(rows))
+
+
+def _key_holder(scene: Scene, _who: Who) -> list[User]:
+    if scene.resident_id is None:
+        return []
+    holders = select(KeyHolder.user_id).where(KeyHolder.resident_id == scene.resident_id)
+    contacts = select(Contact.user_id).where(
+        Contact.resident_id == scene.resident_id, Contact.holds_key, Contact.user_id.is_not(None)
     )
-    for place in places:
-        if place is not None and place.latitude is not None and place.longitude is not None:
-            return place.latitude, place.longitude
-    return None
+    conditions: list[ColumnElement[bool]] = [User.id.in_(holders)]
+    if not _is_private(scene, scene.resident_id):
+        conditions.append(User.id.in_(contacts))
+    query = _able(scene, Role).where(or_(*conditions), _may_know(scene))
+    return list(scene.session.scalars(query))
 
 
-_FIND: Final[dict[WhoKind, Callable[[Session, Task, str], list[User]]]] = {
+def _may_know(scene: Scene) -> ColumnElement[bool]:
+    """A relative hears of their own resident alone."""
+    theirs: Any = select(Contact.user_id).where(Contact.resident_id == scene.resident_id)
+    own = User.id.in_(theirs) if scene.resident_id is not None else false()
+    return or_(User.role != Role.RELATIVE, own)
+
+
+def _is_private(scene: Scene, resident_id: str) -> bool:
+    """Whether the resident's last word on telling their contacts is no."""
+    query = select(Consent.withdrawn_at).where(
+        Consent.resident_id == resident_id, Consent.kind == "contacts_told"
+    )
+    newest = scene.session.execute(
+        query.order_by(Consent.given_at.desc(), Consent.id.desc()).limit(1)
+    ).first()
+    return newest is not None and newest.withdrawn_at is not None
+
+
+_FIND: Final[dict[WhoKind, Callable[[Scene, Who], list[User]]]] = {
     WhoKind.ROLE: _role,
     WhoKind.DUTY: _duty,
     WhoKind.PERSON: _person,
     WhoKind.NEARBY: _nearby,
+    WhoKind.SKILL: _skill,
+    WhoKind.AREA: _area,
+    WhoKind.STATION: _station,
+    WhoKind.FAMILY: _family,
+    WhoKind.NEIGHBOUR: _neighbour,
     WhoKind.KEY_HOLDER: _key_holder,
 }

@@ -5,27 +5,53 @@ that no two transactions wait for each other.
 """
 
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import bindparam, exists, select, update
 from sqlalchemy.orm import Session
 
+from gateway.rules.model import Severity
 from server.db.append import append
 from server.db.models import Delivery, DispatchStep, Task
 from server.dispatch import playbooks
-from server.dispatch.core import Happened, Playbook, Standing, StepKind, decide
+from server.dispatch.core import FIRST, Ask, Happened, Playbook, Standing, StepKind, decide
+from server.dispatch.playbooks import Subject
 from server.tasks.states import TaskState
 
-_FRESH = frozenset({Happened.OPENED, Happened.WORSE, Happened.REOPENED})
+_FRESH: Final = frozenset({Happened.OPENED, Happened.WORSE, Happened.REOPENED})
 """A new run, and with it the playbook that counts now."""
-_LOOK_BACK = 5
-_CHAIN = (StepKind.CALL, StepKind.END)
-_WAITS = select(
+_WAKES: Final = frozenset({Severity.CRITICAL, Severity.MAJOR})
+"""Another occurrence of these ends a snooze; a lesser one waits until it is over."""
+_LOOK_BACK: Final = 5
+_CHAIN: Final = (StepKind.CALL, StepKind.END)
+_GOES_ON: Final = select(
     exists().where(
         DispatchStep.task_id == bindparam("task_id"),
         DispatchStep.state == "planned",
         DispatchStep.kind.in_(_CHAIN),
+        Task.id == bindparam("task_id"),
+        Task.snoozed_until.is_(None),
     )
 )
+
+
+def opened(session: Session, need: Subject, task_id: int, *, now: datetime) -> None:
+    """Plans the first step of a new task: one look at which playbook counts and one row. Alarms come this
+    way, and nothing here needs the task's own row."""
+    first = {
+        "task_id": task_id,
+        "playbook_id": playbooks.chosen(session, need),
+        "kind": StepKind.CALL,
+        "run": FIRST,
+        "number": 0,
+        "turn": 0,
+        "state": "planned",
+        "planned_at": now,
+        "due_at": now,
+        "late_s": 0,
+        "ask": Ask.GO,
+    }
+    append(session, DispatchStep, first)
 
 
 def breach_happened(
@@ -33,22 +59,41 @@ def breach_happened(
 ) -> None:
     """Plans what follows from another breach or occurrence; `state` is the task's after it. While the chain
     goes on anyway, a further press costs one look and no more: alarms come this way."""
-    if what is Happened.RECURRED and not Standing(state=state).held and _waits(session, task_id):
+    if what is Happened.RECURRED and not Standing(state=state).held and _goes_on(session, task_id):
         return
     happened(session, session.get_one(Task, task_id, populate_existing=True), what, now=now)
 
 
-def _waits(session: Session, task_id: int) -> bool:
-    return bool(session.connection().scalar(_WAITS, {"task_id": task_id}))
+def _goes_on(session: Session, task_id: int) -> bool:
+    return bool(session.connection().scalar(_GOES_ON, {"task_id": task_id}))
 
 
 def happened(session: Session, task: Task, what: Happened, *, now: datetime) -> None:
     """Plans what follows from `what`. `task.state` is the state after it."""
+    asleep = task.snoozed_until is not None and task.snoozed_until > now
+    if what is Happened.RECURRED and asleep:
+        if task.severity not in _WAKES:
+            return
+        what = Happened.WORSE
+    task.snoozed_until = None
+    _follow(session, task, what, now=now)
+
+
+def snoozed(session: Session, task: Task, until: datetime, *, now: datetime) -> None:
+    """Puts off what was to be told until `until`. The caller holds the task's row and has checked the
+    reason; another occurrence of a critical or major task ends it."""
+    task.snoozed_until = until
+    _follow(session, task, Happened.SNOOZED, now=now, until=until)
+
+
+def _follow(
+    session: Session, task: Task, what: Happened, *, now: datetime, until: datetime | None = None
+) -> None:
     standing, playbook_id = standing_of(session, task)
     if what in _FRESH:
         playbook_id = playbooks.chosen(session, task)
     playbook = playbooks.loaded(session, playbook_id, task)
-    apply(session, task, playbook, playbook_id, standing, what, now=now)
+    apply(session, task, playbook, playbook_id, standing, what, now=now, until=until)
 
 
 def apply(
@@ -60,9 +105,11 @@ def apply(
     what: Happened,
     *,
     now: datetime,
+    until: datetime | None = None,
 ) -> None:
-    """Writes the core's decision."""
-    decision = decide(playbook, standing, what, now)
+    """Writes the core's decision. Of a task that was opened while work was declared nobody is told: nothing
+    is planned for it, only cancelled."""
+    decision = decide(playbook, standing, what, now, until=until)
     if decision.cancel:
         session.execute(
             update(DispatchStep)
@@ -79,9 +126,11 @@ def apply(
             .where(Delivery.task_id == task.id, Delivery.state == "queued")
             .values(state="cancelled", ended_at=now)
         )
-    planned = _planned_kinds(session, task.id) if StepKind.AGAIN in {p.kind for p in decision.plan} else set()
+    if task.muted:
+        return
     for plan in decision.plan:
-        if plan.kind in planned and plan.kind not in decision.cancel:
+        again = plan.kind is StepKind.AGAIN and plan.kind not in decision.cancel
+        if again and _brought_forward(session, task.id, plan.due_at):
             continue  # the holder has not yet heard of the last one: once tells both
         values = {
             "task_id": task.id,
@@ -94,6 +143,7 @@ def apply(
             "planned_at": now,
             "due_at": plan.due_at,
             "late_s": 0,
+            "ask": Ask.GO,
         }
         append(session, DispatchStep, values)
 
@@ -126,9 +176,15 @@ def standing_of(session: Session, task: Task) -> tuple[Standing, int | None]:
     return standing, rows[0].playbook_id
 
 
-def _planned_kinds(session: Session, task_id: int) -> set[str]:
-    return set(
-        session.scalars(
-            select(DispatchStep.kind).where(DispatchStep.task_id == task_id, DispatchStep.state == "planned")
+def _brought_forward(session: Session, task_id: int, due_at: datetime) -> bool:
+    """Whether the holder is to be told anyway: not later than `due_at`."""
+    step = session.scalar(
+        select(DispatchStep).where(
+            DispatchStep.task_id == task_id,
+            DispatchStep.state == "planned",
+            DispatchStep.kind == StepKind.AGAIN,
         )
     )
+    if step is not None:
+        step.due_at = min(step.due_at, due_at)
+    return step is not None

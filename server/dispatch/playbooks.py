@@ -1,23 +1,23 @@
 """Playbooks: what people may write, the packaged ones, and which counts for a task."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final, Protocol
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
-from sqlalchemy import select
+from sqlalchemy import bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from gateway.rules.model import Severity
 from server.audit import service as audit
 from server.db.models import Resident, StoredPlaybook, Task, User
-from server.dispatch.core import Playbook, Step, Who, WhoKind
+from server.dispatch.core import Ask, Playbook, Step, Who, WhoKind
 from server.errors import InvalidError, NotFoundError
 from server.tasks import kinds
-from server.users.roles import RIGHTS, Right, Role
+from server.users.roles import WORKERS, Right, Role
 from server.users.viewer import Viewer
 
 PACKAGED: Final = Path(__file__).with_name("playbooks.yaml")
@@ -26,6 +26,28 @@ OTHER: Final = "other"
 LONGEST_S: Final = 86_400
 """A day: who has not answered by then is not going to."""
 FARTHEST_M: Final = 20_000
+LONGEST: Final = 16
+"""Steps: twice the longest packaged chain."""
+
+
+class Subject(Protocol):
+    """What decides which playbook counts: a task, or the need for one."""
+
+    @property
+    def kind(self) -> str:
+        """Of the task."""
+
+    @property
+    def severity(self) -> str:
+        """Of the task."""
+
+    @property
+    def subject_kind(self) -> str:
+        """Who or what it is about: resident, well, position, gateway."""
+
+    @property
+    def subject_id(self) -> str:
+        """Their id."""
 
 
 class WhoIn(BaseModel):
@@ -35,20 +57,50 @@ class WhoIn(BaseModel):
 
     kind: WhoKind
     value: Annotated[str, Field(max_length=60)] = ""
+    skill: Annotated[str, Field(max_length=40)] = ""
+    metres: Annotated[int, Field(ge=1, le=FARTHEST_M)] | None = None
 
     @model_validator(mode="after")
     def _fits(self) -> "WhoIn":
-        if self.kind in (WhoKind.ROLE, WhoKind.DUTY):
-            if self.value not in set(Role) or Right.WORK_TASKS not in RIGHTS[Role(self.value)]:
-                raise ValueError(f"{self.value!r} is not a role that works on tasks")
-        elif self.kind is WhoKind.PERSON and not self.value:
-            raise ValueError("a person's login is needed")
-        elif self.kind is WhoKind.NEARBY:
-            if not (self.value.isdecimal() and 0 < int(self.value) <= FARTHEST_M):
-                raise ValueError(f"metres from 1 to {FARTHEST_M} are needed")
-        elif self.kind is WhoKind.KEY_HOLDER and self.value:
-            raise ValueError("key holders need no value")
+        if problem := _PROBLEMS.get(self.kind, _needs_nothing)(self.value):
+            raise ValueError(problem)
+        if self.skill and self.kind is not WhoKind.NEARBY:
+            raise ValueError("a skill beside the value narrows those nearby only")
+        if self.metres is not None and self.kind is not WhoKind.SKILL:
+            raise ValueError("metres beside the value narrow those with a skill only")
         return self
+
+
+def _needs_role(value: str) -> str:
+    return "" if value in WORKERS else f"{value!r} is not a role that works on tasks"
+
+
+def _needs_login(value: str) -> str:
+    return "" if value else "a person's login is needed"
+
+
+def _needs_metres(value: str) -> str:
+    fits = value.isdecimal() and 0 < int(value) <= FARTHEST_M
+    return "" if fits else f"metres from 1 to {FARTHEST_M} are needed"
+
+
+def _needs_skill(value: str) -> str:
+    return "" if value else "a skill is needed"
+
+
+def _needs_nothing(value: str) -> str:
+    return "no value is needed: they are found by the home" if value else ""
+
+
+_PROBLEMS: Final[dict[WhoKind, Callable[[str], str]]] = {
+    WhoKind.ROLE: _needs_role,
+    WhoKind.DUTY: _needs_role,
+    WhoKind.AREA: _needs_role,
+    WhoKind.PERSON: _needs_login,
+    WhoKind.NEARBY: _needs_metres,
+    WhoKind.SKILL: _needs_skill,
+}
+BY_ROLE: Final = (WhoKind.ROLE, WhoKind.DUTY, WhoKind.AREA)
 
 
 class StepIn(BaseModel):
@@ -57,9 +109,16 @@ class StepIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     who: WhoIn
-    within_s: Annotated[int, Field(ge=1, le=LONGEST_S)]
+    ask: Ask = Ask.GO
+    within_s: Annotated[int, Field(ge=0, le=LONGEST_S)]
     channels: Annotated[list[Annotated[str, Field(pattern=CHANNEL)]], Field(max_length=8)] = []
     repeat: Annotated[int, Field(ge=0, le=100)] = 0
+
+    @model_validator(mode="after")
+    def _waits(self) -> "StepIn":
+        if self.repeat and self.within_s < 1:
+            raise ValueError("a step that is told again needs a time to wait")
+        return self
 
 
 class PlaybookIn(BaseModel):
@@ -67,7 +126,7 @@ class PlaybookIn(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    steps: Annotated[list[StepIn], Field(min_length=1, max_length=12)]
+    steps: Annotated[list[StepIn], Field(min_length=1, max_length=LONGEST)]
     arrive_within_s: Annotated[int, Field(ge=60, le=LONGEST_S)] | None = None
 
 
@@ -93,26 +152,37 @@ def packaged_for(kind: str, severity: str) -> PlaybookIn:
     return known.get((kind, severity)) or known[OTHER, severity]
 
 
-def chosen(session: Session, task: Task) -> int | None:
+def chosen(session: Session, subject: Subject) -> int | None:
     """The number of the stored playbook that counts for a new run of this task; None: the packaged one."""
-    resident = task.subject_id if task.subject_kind == "resident" else None
-    rows = session.execute(
-        select(StoredPlaybook.id, StoredPlaybook.resident_id).where(
-            StoredPlaybook.kind == task.kind,
-            StoredPlaybook.severity == task.severity,
-            StoredPlaybook.ended_at.is_(None),
-        )
-    ).all()
+    values: dict[str, Any] = {
+        "kind": subject.kind,
+        "severity": subject.severity,
+        "resident_id": subject.subject_id if subject.subject_kind == "resident" else None,
+    }
+    rows = session.connection().execute(_CHOSEN, values).all()
     by_resident = {row.resident_id: row.id for row in rows}
-    return by_resident.get(resident) or by_resident.get(None)
+    return by_resident.get(values["resident_id"]) or by_resident.get(None)
+
+
+_CHOSEN: Final = select(StoredPlaybook.id, StoredPlaybook.resident_id).where(
+    StoredPlaybook.kind == bindparam("kind"),
+    StoredPlaybook.severity == bindparam("severity"),
+    StoredPlaybook.ended_at.is_(None),
+    or_(StoredPlaybook.resident_id.is_(None), StoredPlaybook.resident_id == bindparam("resident_id")),
+)
 
 
 def loaded(session: Session, playbook_id: int | None, task: Task) -> Playbook:
     """The playbook of a run, as it was when the run began."""
     stored = None if playbook_id is None else session.get(StoredPlaybook, playbook_id)
     if stored is None:
-        return _as_core(packaged_for(task.kind, task.severity))
+        return _packaged(task.kind, task.severity)
     return _as_core(PlaybookIn.model_validate(stored.plan))
+
+
+@cache
+def _packaged(kind: str, severity: str) -> Playbook:
+    return _as_core(packaged_for(kind, severity))
 
 
 def put(
@@ -194,7 +264,7 @@ def _check_people(session: Session, kind: str, plan: PlaybookIn) -> None:
     seen_by = kinds.roles_of(session, kind)
     for number, step in enumerate(plan.steps, 1):
         who = step.who
-        if who.kind in (WhoKind.ROLE, WhoKind.DUTY) and Role(who.value) not in seen_by:
+        if who.kind in BY_ROLE and Role(who.value) not in seen_by:
             raise InvalidError(f"step {number}: the role {who.value} does not see {kind} tasks")
         if who.kind is WhoKind.PERSON:
             user = session.scalar(select(User).where(User.login == who.value))
@@ -206,8 +276,14 @@ def _as_core(plan: PlaybookIn) -> Playbook:
     return Playbook(
         steps=tuple(
             Step(
-                who=Who(kind=step.who.kind, value=step.who.value),
+                who=Who(
+                    kind=step.who.kind,
+                    value=step.who.value,
+                    skill=step.who.skill,
+                    metres=step.who.metres,
+                ),
                 within_s=step.within_s,
+                ask=step.ask,
                 channels=tuple(step.channels),
                 repeat=step.repeat,
             )

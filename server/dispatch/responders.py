@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from server.audit import service as audit
 from server.db.models import KeyHolder, Resident, Responder, User
 from server.errors import InvalidError, NotFoundError
-from server.users.roles import RIGHTS, Right, Role
+from server.users.roles import WORKERS, Right, Role
 from server.users.viewer import Viewer
 
 
@@ -66,7 +66,7 @@ def put(session: Session, viewer: Viewer, user_id: int, wanted: ResponderIn, *, 
 
 def listed(session: Session) -> Sequence[tuple[User, ResponderIn]]:
     """Everybody who works on tasks, and how they can be called, by id."""
-    roles = [role for role in Role if Right.WORK_TASKS in RIGHTS[role]]
+    roles = [*WORKERS, Role.VOLUNTEER, Role.RELATIVE]
     users = session.scalars(
         select(User).where(User.disabled_at.is_(None), User.role.in_(roles)).order_by(User.id)
     ).all()

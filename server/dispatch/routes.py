@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict
 from gateway.rules.model import Severity
 from server.clock import now
 from server.dependencies import GetContext, GetViewer
-from server.dispatch import playbooks, responders
+from server.dispatch import asks, playbooks, responders
+from server.dispatch.core import Ask
 from server.dispatch.playbooks import PlaybookIn
 from server.dispatch.responders import ResponderIn
 from server.users.roles import Right
@@ -114,3 +115,10 @@ def put_responder(context: GetContext, viewer: GetViewer, user_id: int, body: Re
     with context.database.write() as session:
         responders.put(session, viewer, user_id, body, now=now())
     return body
+
+
+@router.post("/tasks/{task_id}/calls/{ask}", status_code=204)
+def note_call(context: GetContext, viewer: GetViewer, task_id: int, ask: Ask, reached: bool = True) -> None:
+    """Writes on the timeline that the resident, 120 or 110 was telephoned."""
+    with context.database.write() as session:
+        asks.note(session, viewer, task_id, ask, reached=reached, now=now())

@@ -16,7 +16,7 @@ from server.db.append import append
 from server.db.database import Change, announce
 from server.db.models import Delivery, DispatchStep, Task, TaskEvent, User
 from server.dispatch import people, planning, playbooks
-from server.dispatch.core import Happened, Standing, StepKind
+from server.dispatch.core import Ask, Happened, Playbook, Standing, Step, StepKind
 from server.notify import deliveries
 from server.notify.channels import PAGE, Addresses
 from server.tasks.states import TaskAction, TaskState, move
@@ -79,7 +79,9 @@ def _call(session: Session, task: Task, step: DispatchStep, addresses: Addresses
     # A run goes on with the version that it began with; a packaged one may have become shorter since.
     number = min(step.number, len(playbook.steps) - 1)
     wanted = playbook.steps[number]
-    told = people.found(session, task, wanted.who)
+    told = people.found(session, task, wanted.who, now=now)
+    step.ask = wanted.ask
+    session.flush()  # whoever sends looks at it
     for user in told:
         deliveries.queue(
             session,
@@ -92,10 +94,11 @@ def _call(session: Session, task: Task, step: DispatchStep, addresses: Addresses
     _note(
         session,
         task,
-        _said(step, found=bool(told)),
+        _said(playbook, step, found=bool(told)),
         now=now,
         who=wanted.who.kind,
         value=wanted.who.value,
+        **_more(wanted),
         step=number + 1,
         again=step.turn,
         people=[user.id for user in told],
@@ -106,10 +109,18 @@ def _call(session: Session, task: Task, step: DispatchStep, addresses: Addresses
     planning.apply(session, task, playbook, step.playbook_id, standing, what, now=now)
 
 
-def _said(step: DispatchStep, *, found: bool) -> str:
+def _more(wanted: Step) -> dict[str, Any]:
+    more = {"ask": wanted.ask, "skill": wanted.who.skill, "metres": wanted.who.metres}
+    return {name: value for name, value in more.items() if value and value != Ask.GO}
+
+
+def _said(playbook: Playbook, step: DispatchStep, *, found: bool) -> str:
+    """A step that is told together with the one before follows from nobody's silence."""
     if not found:
         return "told_nobody"
-    return "told" if (step.number, step.turn) == (0, 0) else "escalated"
+    number = min(step.number, len(playbook.steps) - 1)
+    together = step.turn == 0 and (number == 0 or playbook.steps[number - 1].within_s == 0)
+    return "told" if together else "escalated"
 
 
 def _end(session: Session, task: Task, step: DispatchStep, addresses: Addresses, now: datetime) -> None:
@@ -120,7 +131,7 @@ def _end(session: Session, task: Task, step: DispatchStep, addresses: Addresses,
         .where(Delivery.task_id == task.id, DispatchStep.run == step.run)
         .limit(1)
     )
-    everybody = [] if told is not None else people.everybody(session, task)
+    everybody = [] if told is not None else people.everybody(session, task, now=now)
     for user in everybody:
         deliveries.queue(session, task, step, user, addresses.ordered(user.login, ()), now=now)
     _note(session, task, "unanswered", now=now, people=[user.id for user in everybody], late_s=step.late_s)

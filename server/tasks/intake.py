@@ -95,7 +95,10 @@ def open_or_join(session: Session, need: Need, *, now: datetime) -> int:
         },
     )
     what = _what(opened=opened, reopened=state is not before, worse="severity" in change)
-    planning.breach_happened(session, task.id, state, what, now=now)
+    if what is Happened.OPENED:
+        planning.opened(session, need, task.id, now=now)
+    else:
+        planning.breach_happened(session, task.id, state, what, now=now)
     announce(session, Change("task", str(task.id), "opened" if opened else "recurred"))
     number: int = task.id
     return number

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from server.db.models import StoredPolicy
 from server.policies import service as policies
 from server.tasks.policy import ALL_SEEING, TaskPolicy
-from server.users.roles import RIGHTS, Right, Role
+from server.users.roles import LINKS_ONLY, TASK_KINDS, WORKERS, Role
 
 _VERSIONS: Final = (
     select(StoredPolicy.document).where(StoredPolicy.name == TaskPolicy.NAME).order_by(StoredPolicy.id.desc())
@@ -26,6 +26,8 @@ def policy(session: Session) -> TaskPolicy:
 
 def seen_by(session: Session, role: Role) -> frozenset[str]:
     """The kinds of task that a role sees."""
+    if role in LINKS_ONLY:  # nobody's duty, so nothing that a manager sets
+        return frozenset(TASK_KINDS[role])
     roles = _roles_by_kind(session)
     return frozenset(kind for kind, those in roles.items() if role in those)
 
@@ -37,7 +39,7 @@ def roles_of(session: Session, kind: str) -> frozenset[Role]:
 
 def working_on(session: Session, kind: str) -> frozenset[Role]:
     """The roles that work on tasks of this kind."""
-    return frozenset(role for role in roles_of(session, kind) if Right.WORK_TASKS in RIGHTS[role])
+    return roles_of(session, kind) & WORKERS
 
 
 def _roles_by_kind(session: Session) -> dict[str, frozenset[Role]]:

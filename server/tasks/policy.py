@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from gateway.rules.model import TaskKind
 from server.policies.model import Policy, rule
-from server.users.roles import TASK_KINDS, Role
+from server.users.roles import LINKS_ONLY, TASK_KINDS, Role
 
 FOLLOW_UP: Final = "follow_up"
 Icon = Literal[
@@ -82,7 +82,7 @@ def _outcome(name: str, zh: str, en: str, counts_as: CountsAs, **more: bool) -> 
 
 
 def _of(kind: str) -> list[str]:
-    return [role for role in Role if role not in ALL_SEEING and kind in TASK_KINDS[role]]
+    return [role for role in Role if role not in ALL_SEEING | LINKS_ONLY and kind in TASK_KINDS[role]]
 
 
 ALL_SEEING: Final = frozenset({Role.DISPATCHER, Role.MANAGER, Role.ADMINISTRATOR, Role.WALL})

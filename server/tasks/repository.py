@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from server.db.base import table_of
 from server.db.models import Task, TaskEvent
 from server.errors import NotFoundError
+from server.users import reach
 from server.users.viewer import Viewer
 
 _ONE = select(table_of(Task)).where(Task.id == bindparam("id"))
@@ -21,7 +22,7 @@ def one(session: Session, task_id: int) -> Row[Any] | None:
 
 def seen_by(session: Session, viewer: Viewer, task_id: int, *, lock: bool = False) -> Task:
     """The task, if this person may see its kind. Raises NotFoundError otherwise."""
-    query = select(Task).where(Task.id == task_id, Task.kind.in_(viewer.task_kinds))
+    query = select(Task).where(Task.id == task_id, Task.kind.in_(viewer.task_kinds), reach.limits(viewer))
     if lock:
         query = query.with_for_update()
     task = session.scalar(query)

@@ -16,6 +16,8 @@ class Role(StrEnum):
     MANAGER = "manager"
     ADMINISTRATOR = "administrator"
     WALL = "wall"
+    VOLUNTEER = "volunteer"  # a neighbour who helps when asked: by links in messages alone
+    RELATIVE = "relative"  # family or neighbour of one resident: by links alone, and theirs only
 
 
 class Right(StrEnum):
@@ -33,7 +35,7 @@ class Right(StrEnum):
     PRIVACY = "privacy"  # export and erase everything about a resident
     MANAGE_USERS = "manage_users"
     VIEW_AUDIT = "view_audit"
-    PLAYBOOKS = "playbooks"  # who is told of what, and who can be called
+    PLAYBOOKS = "playbooks"  # who is told of what, who can be called, and who is on duty when
 
 
 R = Right
@@ -78,6 +80,8 @@ RIGHTS: Final[dict[Role, frozenset[Right]]] = {
     ),
     Role.ADMINISTRATOR: frozenset(Right),
     Role.WALL: frozenset({R.VIEW_TASKS, R.VIEW_DEVICES}),
+    Role.VOLUNTEER: frozenset({R.WORK_TASKS}),
+    Role.RELATIVE: frozenset({R.WORK_TASKS}),
 }
 
 TASK_KINDS: Final[dict[Role, frozenset[TaskKind]]] = {
@@ -88,8 +92,16 @@ TASK_KINDS: Final[dict[Role, frozenset[TaskKind]]] = {
     Role.MANAGER: _ALL_KINDS,
     Role.ADMINISTRATOR: _ALL_KINDS,
     Role.WALL: _ALL_KINDS,
+    Role.VOLUNTEER: frozenset({TaskKind.CARE}),
+    Role.RELATIVE: frozenset({TaskKind.CARE}),
 }
 """The kinds of task that each role sees. Well crews never see residents' tasks."""
 
 UNMASKED: Final = frozenset({Role.CARER, Role.DISPATCHER, Role.MANAGER, Role.ADMINISTRATOR})
 """Who sees a resident's name, address and access in a live task. Others see an initial and the area."""
+
+LINKS_ONLY: Final = frozenset({Role.VOLUNTEER, Role.RELATIVE})
+"""Who has no pages and no API: only the links in messages, and the tasks that `server.users.reach` allows."""
+
+WORKERS: Final = frozenset(role for role in Role if R.WORK_TASKS in RIGHTS[role]) - LINKS_ONLY
+"""The roles that work on tasks as their duty: who can be told by role and given a task."""

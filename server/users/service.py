@@ -12,7 +12,7 @@ from server.db.models import User
 from server.errors import ConflictError, InvalidError, NotLoggedInError, TooManyError
 from server.tasks import kinds
 from server.users import sessions
-from server.users.roles import Role
+from server.users.roles import LINKS_ONLY, Role
 from server.users.throttle import Throttle
 
 MINIMUM_PASSWORD: Final = 8
@@ -30,8 +30,9 @@ def log_in(
     if waits:
         raise TooManyError(f"too many wrong passwords: wait {waits.seconds + 1} s", wait_s=waits.seconds + 1)
     user = session.scalar(select(User).where(User.login == login))
-    right = _hasher.verify(password, user.password_hash if user else _DUMMY_HASH)
-    if user is None or not right or user.disabled_at is not None:
+    able = user is not None and user.password_hash != "" and user.role not in LINKS_ONLY
+    right = _hasher.verify(password, user.password_hash if user and able else _DUMMY_HASH)
+    if user is None or not able or not right or user.disabled_at is not None:
         for key in keys:
             throttle.failed(key, now=now)
         raise NotLoggedInError("login or password is wrong")

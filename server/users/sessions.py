@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from server.db.models import ApiToken, User, WebSession
 from server.errors import NotLoggedInError
 from server.tasks import kinds
-from server.users.roles import Role
+from server.users.roles import LINKS_ONLY, Role
 from server.users.viewer import Viewer
 
 COOKIE: Final = "sunwell_session"
@@ -81,7 +81,7 @@ def viewer_of(session: Session, user: User) -> Viewer:
 
 
 def _viewer(session: Session, user: User | None, otherwise: str) -> Viewer:
-    if user is None or user.disabled_at is not None:
+    if user is None or user.disabled_at is not None or user.role in LINKS_ONLY:
         raise NotLoggedInError(otherwise)
     return viewer_of(session, user)
 

@@ -92,6 +92,7 @@ class DispatchStep(Base):
     due_at: Mapped[datetime]
     done_at: Mapped[datetime | None]
     late_s: Mapped[int] = mapped_column(default=0)  # done this long after it was due
+    ask: Mapped[str] = mapped_column(default="go")  # server.dispatch.core.Ask, once it is done
 
 
 class Delivery(Base):

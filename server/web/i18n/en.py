@@ -25,6 +25,8 @@ WORDS: Final[dict[str, str]] = {
     "role.manager": "Manager",
     "role.administrator": "Administrator",
     "role.wall": "Wall screen",
+    "role.volunteer": "Volunteer",
+    "role.relative": "Family or neighbour",
     "live.connecting": "Connecting",
     "live.on": "Live",
     "live.off": "Disconnected",

@@ -25,6 +25,8 @@ WORDS: Final[dict[str, str]] = {
     "role.manager": "站长",
     "role.administrator": "管理员",
     "role.wall": "大屏",
+    "role.volunteer": "志愿者",
+    "role.relative": "亲属邻里",
     "live.connecting": "连接中",
     "live.on": "实时",
     "live.off": "已断开",

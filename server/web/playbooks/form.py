@@ -5,10 +5,11 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from server.dispatch.core import Ask
 from server.dispatch.playbooks import PlaybookIn
 
-ROWS: Final = 8
-FIELDS: Final = ("who", "value", "within", "repeat", "channels")
+ROWS: Final = 12
+FIELDS: Final = ("who", "value", "skill", "metres", "ask", "within", "repeat", "channels")
 
 
 def read(form: Mapping[str, str]) -> PlaybookIn:
@@ -21,7 +22,13 @@ def read(form: Mapping[str, str]) -> PlaybookIn:
         channels = form.get(f"channels_{row}", "").replace("，", ",").split(",")
         steps.append(
             {
-                "who": {"kind": kind, "value": form.get(f"value_{row}", "")},
+                "who": {
+                    "kind": kind,
+                    "value": form.get(f"value_{row}", ""),
+                    "skill": form.get(f"skill_{row}", ""),
+                    "metres": form.get(f"metres_{row}") or None,
+                },
+                "ask": form.get(f"ask_{row}") or Ask.GO,
                 "within_s": form.get(f"within_{row}", ""),
                 "repeat": form.get(f"repeat_{row}") or 0,
                 "channels": [channel.strip() for channel in channels if channel.strip()],
@@ -36,13 +43,16 @@ def rows(plan: PlaybookIn) -> list[dict[str, str]]:
         {
             "who": step.who.kind,
             "value": step.who.value,
+            "skill": step.who.skill,
+            "metres": str(step.who.metres or ""),
+            "ask": step.ask,
             "within": str(step.within_s),
             "repeat": str(step.repeat or ""),
             "channels": ", ".join(step.channels),
         }
         for step in plan.steps
     ]
-    empty = {"who": "", "value": "", "within": "", "repeat": "", "channels": ""}
+    empty = dict.fromkeys(FIELDS, "")
     return filled + [empty] * (max(ROWS, len(filled)) - len(filled))
 
 

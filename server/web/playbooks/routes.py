@@ -16,7 +16,7 @@ from server.context import Context
 from server.db.models import Heartbeat
 from server.dependencies import GetContext, GetViewer
 from server.dispatch import auditor, playbooks, responders
-from server.dispatch.core import WhoKind
+from server.dispatch.core import Ask, WhoKind
 from server.dispatch.responders import ResponderIn
 from server.errors import InvalidError, NotFoundError
 from server.notify.channels import AddressBook
@@ -77,13 +77,7 @@ async def save(
             )
     except (ValidationError, InvalidError, NotFoundError) as error:
         problems = form.wrong(error) if isinstance(error, ValidationError) else [error.message]
-        rows = [
-            {
-                name: fields.get(f"{name}_{row}", "")
-                for name in ("who", "value", "within", "repeat", "channels")
-            }
-            for row in range(form.ROWS)
-        ]
+        rows = [{name: fields.get(f"{name}_{row}", "") for name in form.FIELDS} for row in range(form.ROWS)]
         return _form(request, viewer, kind, severity, fields, rows, problems)
     return RedirectResponse(str(request.app.url_path_for("playbooks:list")), 303)
 
@@ -184,6 +178,7 @@ def _form(
         arrive=fields.get("arrive", ""),
         rows=rows,
         kinds=list(WhoKind),
+        asks=list(Ask),
         problems=problems or [],
     )
 

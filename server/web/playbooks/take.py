@@ -2,17 +2,21 @@
 themselves to show what is behind them; the tap takes the task, and nothing else can be done or seen here."""
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from server.audit import service as audit
 from server.clock import now
 from server.context import Context
-from server.db.models import Task, User
+from server.db.models import Delivery, DispatchStep, Resident, Task, User
 from server.dependencies import GetContext
+from server.dispatch.asks import NUMBERS
+from server.dispatch.core import Ask
 from server.errors import ConflictError, ForbiddenError, NotFoundError
 from server.notify import deliveries, links
 from server.notify.sender import link_key
@@ -21,6 +25,7 @@ from server.tasks.states import OPEN_STATES, TaskAction
 from server.users import sessions
 from server.users.viewer import Viewer
 from server.web.rendering import language_of, render
+from server.web.tasks.telephone import dial
 
 router = APIRouter(include_in_schema=False)
 _BAD: Final = 403
@@ -28,11 +33,14 @@ _BAD: Final = 403
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Seen:
-    """What the page says: one of ask, yours, gone, ended."""
+    """What the page says: one of ask, yours, gone, ended. `phone` is the resident's, for whoever has the task
+    and was asked to telephone; never on a page that a messenger may have opened by itself."""
 
     state: str
     task: Task
     holder: str = ""
+    ask: Ask = Ask.GO
+    phone: str = ""
 
 
 @router.get("/take/{token}", name="take:page")
@@ -61,7 +69,7 @@ def take(request: Request, context: GetContext, token: str) -> Response:
                 )
             deliveries.answered(session, link.delivery_id, now=now())
             session.flush()
-            seen = _seen(session, link)
+            seen = _with_phone(session, viewer, _seen(session, link))
     except (links.BadLinkError, NotFoundError, ForbiddenError):
         return render(request, "playbooks/take.html", None, status=_BAD, seen=None)
     return _shown(request, context, seen, token)
@@ -75,6 +83,8 @@ def _shown(request: Request, context: Context, seen: _Seen, token: str) -> Respo
         None,
         seen=seen,
         token=token,
+        number=NUMBERS.get(seen.ask, seen.phone),
+        dial=dial,
         what=context.texts.name(seen.task.rule, language),
     )
 
@@ -87,15 +97,28 @@ def _viewer(session: Session, link: links.Link) -> Viewer:
     return sessions.viewer_of(session, user)
 
 
+def _with_phone(session: Session, viewer: Viewer, seen: _Seen) -> _Seen:
+    asked = seen.state == "yours" and seen.ask is Ask.CALL_RESIDENT
+    if not asked or seen.task.subject_kind != "resident":
+        return seen
+    resident = session.get_one(Resident, seen.task.subject_id)
+    audit.write(
+        session, viewer, action="read_phone", subject=("resident", resident.id), now=now(), task=seen.task.id
+    )
+    return replace(seen, phone=resident.phone)
+
+
 def _seen(session: Session, link: links.Link) -> _Seen:
     task = session.get(Task, link.task_id)
     if task is None:
         raise NotFoundError(f"there is no task {link.task_id}")
+    step = select(DispatchStep.ask).join(Delivery, Delivery.step_id == DispatchStep.id)
+    ask = Ask(session.scalar(step.where(Delivery.id == link.delivery_id)) or Ask.GO)
     holder = session.get(User, task.assignee_id) if task.assignee_id is not None else None
     if task.state not in OPEN_STATES:
         return _Seen(state="ended", task=task)
     if task.state in ("new", "dispatched"):
-        return _Seen(state="ask", task=task)
+        return _Seen(state="ask", task=task, ask=ask)
     if holder is not None and holder.id == link.user_id:
-        return _Seen(state="yours", task=task)
+        return _Seen(state="yours", task=task, ask=ask)
     return _Seen(state="gone", task=task, holder=holder.name if holder is not None else "")

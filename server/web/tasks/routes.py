@@ -13,6 +13,7 @@ from server.db.models import Occurrence
 from server.dependencies import GetContext, GetViewer
 from server.devices import dependents
 from server.devices import repository as devices
+from server.dispatch import asks
 from server.errors import ConflictError, ForbiddenError, InvalidError, ServerError
 from server.tasks import repository, service, views
 from server.tasks.states import Outcome, TaskAction
@@ -219,6 +220,7 @@ def _page(
         callable=telephone.callable_lines,
         **_occurrence_words(session, context, page),
         unprotected=_unprotected(session, viewer, page),
+        asks=asks.standing(session, task_id),
         problem=refusals.sentence(problem, page.task, language) if problem else "",
         wanted=wanted,
     )

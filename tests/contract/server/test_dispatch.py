@@ -37,6 +37,11 @@ A = TaskAction
 NOBODY_HAS = Addresses()
 LI_HAS = Addresses({"li": {"ntfy": SecretStr("json://127.0.0.1/a"), "sms": SecretStr("json://127.0.0.1/b")}})
 
+NOBODY_AT_HOME = [
+    ("told_nobody", who) for who in ("family", "key_holder", "neighbour", "1000", "carer", "station")
+]
+"""The steps of the packaged chain that find nobody in the street."""
+
 
 class _PowerCutError(Exception):
     """The process ends here."""
@@ -100,19 +105,19 @@ def test_an_unanswered_press_goes_from_step_to_step_to_the_end(staffed: Database
     """Steps without people hand on at once; the others wait for their time limit; the end is said."""
     record(staffed, press(1))
     assert planned(staffed) == [("call", NOW)]  # in the transaction that opened the task
-    assert work(staffed, NOW) == 1
+    assert work(staffed, NOW) == 2  # the carers, and beside them the desk, which telephones the resident
     assert work(staffed, at(59)) == 0
-    assert work(staffed, at(60)) == 3  # nobody has a key, nobody is a volunteer: the desk at once
+    assert work(staffed, at(60)) == 7  # no family, key, neighbour, volunteer, grid worker, station: the desk
     assert work(staffed, at(120)) == 1
     assert told(staffed) == [
         ("opened", ""),
         ("told", "carer"),
-        ("told_nobody", "key_holder"),
-        ("told_nobody", "1000"),
+        ("told", "dispatcher"),
+        *NOBODY_AT_HOME,
         ("escalated", "dispatcher"),
         ("escalated", "manager"),
     ]
-    assert sends(staffed) == [(login, "page", "sent") for login in ("li", "wang", "zhou", "sun")]
+    assert sends(staffed) == [(login, "page", "sent") for login in ("li", "wang", "zhou", "zhou", "sun")]
     for minutes in range(2, 70, 2):
         work(staffed, at(60 * minutes))
     assert told(staffed)[-1][0] == "unanswered"
@@ -122,9 +127,10 @@ def test_an_unanswered_press_goes_from_step_to_step_to_the_end(staffed: Database
 def test_who_accepts_first_has_it_and_nothing_more_is_sent(staffed: Database) -> None:
     record(staffed, press(1))
     work(staffed, NOW, LI_HAS)
-    assert sends(staffed) == [("li", "ntfy", "queued"), ("wang", "page", "sent")]
+    others = [("wang", "page", "sent"), ("zhou", "page", "sent")]
+    assert sends(staffed) == [("li", "ntfy", "queued"), *others]
     act(staffed, viewer_of(staffed, "wang"), A.ACKNOWLEDGE, at(5))
-    assert sends(staffed) == [("li", "ntfy", "cancelled"), ("wang", "page", "sent")]
+    assert sends(staffed) == [("li", "ntfy", "cancelled"), *others]
     assert planned(staffed) == [("arrival", at(905)), ("taken", at(5))]
     with pytest.raises(ConflictError, match="wang has it"):
         act(staffed, viewer_of(staffed, "li"), A.ACKNOWLEDGE, at(6))
@@ -158,12 +164,7 @@ def test_who_does_not_arrive_loses_it_and_the_next_step_is_told(staffed: Databas
     work(staffed, at(905))
     assert told(staffed)[-1][0] == "depart"  # leaving gave new time
     work(staffed, at(960))
-    assert told(staffed)[-4:] == [
-        ("expire", ""),
-        ("told_nobody", "key_holder"),
-        ("told_nobody", "1000"),
-        ("escalated", "dispatcher"),
-    ]
+    assert told(staffed)[-8:] == [("expire", ""), *NOBODY_AT_HOME, ("escalated", "dispatcher")]
     assert act(staffed, sun, A.ACKNOWLEDGE, at(970)).assignee_id == sun.user_id
     assert act(staffed, sun, A.ARRIVE, at(980)).state == "on_site"
     assert planned(staffed) == [("taken", at(970))]
@@ -212,7 +213,7 @@ def test_duty_keys_and_distance_choose_people(staffed: Database) -> None:
     record(staffed, press(1))
     for seconds in (0, 60, 120):
         work(staffed, at(seconds))
-    assert [login for login, _, _ in sends(staffed)] == ["wang", "zhou", "li"]
+    assert [login for login, _, _ in sends(staffed)] == ["wang", "zhou", "zhou", "li", "zhou"]
 
 
 def put(database: Database, who: Viewer, wanted: PlaybookIn | None, resident: str | None = None) -> None:
@@ -268,8 +269,8 @@ def test_a_crash_while_a_step_is_done_leaves_it_undone(staffed: Database) -> Non
         assert worker.do_step(session, step_id, NOBODY_HAS, now=NOW)
         raise _PowerCutError
     assert sends(staffed) == []
-    assert work(staffed, NOW) == 1
-    assert len(sends(staffed)) == 2
+    assert work(staffed, NOW) == 2
+    assert len(sends(staffed)) == 3
 
 
 def test_two_workers_with_one_step_tell_once(staffed: Database) -> None:

@@ -219,4 +219,4 @@ async def test_a_manager_says_who_is_on_duty(
     assert [(one["name"], one["keys_of"]) for one in listed if one["on_duty"]] == [("wang", ["r1"])]
     record(staffed, press(1))
     await asyncio.to_thread(work, staffed, now())
-    assert [login for login, _, _ in sends(staffed)] == ["wang"]
+    assert [login for login, _, _ in sends(staffed)] == ["wang", "zhou"]

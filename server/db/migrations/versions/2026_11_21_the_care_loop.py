@@ -359,6 +359,7 @@ def _columns() -> None:
     )
     planned = sa.text("state = 'planned'")
     op.create_index("ix_tasks_due_at", "tasks", ["due_at"], sqlite_where=planned, postgresql_where=planned)
+    op.add_column("dispatch_steps", sa.Column("ask", sa.String(), nullable=False, server_default="go"))
     op.add_column("users", sa.Column("area_id", sa.String(), nullable=True))
     op.add_column("users", sa.Column("station_id", sa.String(), nullable=True))
     op.add_column("users", sa.Column("phone", sa.String(), nullable=False, server_default=""))

@@ -102,6 +102,22 @@ def test_a_task_handed_over_tells_its_holder_and_goes_on_if_nobody_answers() -> 
     assert [(plan.kind, plan.due_at) for plan in decision.plan] == [(K.AGAIN, NOW), (K.CALL, at(30))]
 
 
+def test_a_snoozed_task_is_silent_until_its_time() -> None:
+    """Whoever has it is told again then and has to arrive; where nobody has it, the chain goes on."""
+    free = decide(BOOK, new(number=1), Happened.SNOOZED, NOW, until=at(600))
+    assert free == Decision(plan=(call(2, 1, at(600)),), cancel=frozenset(StepKind), cancel_sends=True)
+    held = decide(BOOK, new(TaskState.ACKNOWLEDGED), Happened.SNOOZED, NOW, until=at(600))
+    assert [(plan.kind, plan.due_at) for plan in held.plan] == [(K.AGAIN, at(600)), (K.ARRIVAL, at(1_500))]
+    there = decide(BOOK, new(TaskState.ON_SITE), Happened.SNOOZED, NOW, until=at(600))
+    assert [plan.kind for plan in there.plan] == [K.AGAIN]
+    assert K.TAKEN not in there.cancel  # the others still hear who has it
+
+
+def test_a_task_that_was_opened_in_silence_begins_with_the_next_occurrence() -> None:
+    decision = decide(BOOK, Standing(state=TaskState.NEW), Happened.RECURRED, NOW)
+    assert decision.plan == (call(1, 0, NOW),)
+
+
 @pytest.mark.parametrize("what", Happened)
 @pytest.mark.parametrize("state", TaskState)
 def test_at_most_one_of_a_kind_is_planned_and_nothing_in_the_past(what: Happened, state: TaskState) -> None:

@@ -5,8 +5,8 @@ from pydantic import ValidationError
 
 from gateway.rules.model import Severity
 from server.dispatch.core import WhoKind
-from server.dispatch.people import metres
 from server.dispatch.playbooks import OTHER, PlaybookIn, packaged, packaged_for
+from server.places.ground import metres
 from server.tasks.policy import ALL_SEEING, TaskPolicy
 from server.users.roles import Role
 from server.web.playbooks import form
@@ -18,7 +18,11 @@ def test_every_kind_and_severity_has_a_packaged_playbook() -> None:
     kinds[OTHER] = set(ALL_SEEING)
     assert set(packaged()) == {(kind, severity) for kind in kinds for severity in Severity}
     for (kind, _), plan in packaged().items():
-        roles = [step.who.value for step in plan.steps if step.who.kind in (WhoKind.ROLE, WhoKind.DUTY)]
+        roles = [
+            step.who.value
+            for step in plan.steps
+            if step.who.kind in (WhoKind.ROLE, WhoKind.DUTY, WhoKind.AREA)
+        ]
         assert roles
         assert all(Role(role) in kinds[kind] for role in roles)
 
@@ -37,11 +41,26 @@ def test_a_kind_that_a_manager_adds_is_told_to_those_who_see_everything() -> Non
         ({"kind": "nearby", "value": "far"}, "metres"),
         ({"kind": "nearby", "value": "20001"}, "metres"),
         ({"kind": "key_holder", "value": "x"}, "no value"),
+        ({"kind": "role", "value": "relative"}, "not a role that works"),
+        ({"kind": "area", "value": "wall"}, "not a role that works"),
+        ({"kind": "skill"}, "a skill is needed"),
+        ({"kind": "family", "value": "x"}, "no value"),
+        ({"kind": "role", "value": "carer", "skill": "x"}, "nearby only"),
+        ({"kind": "nearby", "value": "100", "metres": 5}, "with a skill only"),
     ],
 )
 def test_who_is_checked(who: dict[str, str], words: str) -> None:
     with pytest.raises(ValidationError, match=words):
         PlaybookIn.model_validate({"steps": [{"who": who, "within_s": 60}]})
+
+
+def test_a_press_tells_the_carer_on_duty_at_once_beside_the_call_back() -> None:
+    """And the desk dials 120 within the field's 180 s."""
+    steps = packaged()["care", "critical"].steps
+    assert (steps[0].who.kind, steps[0].ask, steps[0].within_s) == ("duty", "go", 0)
+    assert steps[1].ask == "call_resident"
+    dials = next(number for number, step in enumerate(steps) if step.ask == "call_120")
+    assert sum(step.within_s for step in steps[:dials]) <= 180
 
 
 def test_a_playbook_survives_its_form() -> None:

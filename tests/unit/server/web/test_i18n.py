@@ -9,7 +9,8 @@ from gateway.rules.model import Severity, TaskKind
 from server.commands.states import CommandState
 from server.commissioning.states import Protection
 from server.devices.freshness import Freshness
-from server.dispatch.core import WhoKind
+from server.dispatch.asks import NOT_REACHED
+from server.dispatch.core import Ask, WhoKind
 from server.enrolment.views import EnrolmentState
 from server.importing.tables import KINDS
 from server.tasks.states import BY_THE_WORLD, Outcome, TaskAction, TaskState
@@ -30,8 +31,10 @@ CHOSEN = {
     "action.": [action for action in TaskAction if action not in BY_THE_WORLD],
     "event.": [action for action in TaskAction if action is not TaskAction.RECUR]
     + ["opened", "recurred", "cleared"]
-    + ["told", "escalated", "told_nobody", "told_holder", "unanswered", "not_delivered"],
+    + ["told", "escalated", "told_nobody", "told_holder", "unanswered", "not_delivered"]
+    + [NOT_REACHED, *(ask for ask in Ask if ask is not Ask.GO)],
     "who.": [*WhoKind],
+    "ask.": [*Ask],
     "send.state.": ["queued", "sending", "sent", "delivered", "failed", "cancelled"],
     "playbooks.beat.": ["dispatch", "notify", "audit", "auditor", "coverage"],
     "outcome.": [*Outcome],
