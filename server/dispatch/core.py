@@ -49,6 +49,7 @@ class StepKind(StrEnum):
     ARRIVAL = "arrival"  # the holder should be there by now
     AGAIN = "again"  # tell the holder: another occurrence, or the task is now theirs
     TAKEN = "taken"  # tell the others who has it
+    INFORM = "inform"  # tell those whom it concerns, though they need not go
 
 
 class Happened(StrEnum):
@@ -130,7 +131,8 @@ class Planned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What to cancel first and to plan then. `cancel_sends`: also what is queued to be sent."""
+    """What to cancel first and to plan then. `cancel_sends`: also what steps of these kinds have queued to be
+    sent."""
 
     plan: tuple[Planned, ...] = ()
     cancel: frozenset[StepKind] = frozenset()
@@ -139,7 +141,8 @@ class Decision:
 
 _HELD: Final = frozenset({TaskState.ACKNOWLEDGED, TaskState.ON_THE_WAY, TaskState.ON_SITE})
 _CHAIN: Final = frozenset({StepKind.CALL, StepKind.END})
-_ALL: Final = frozenset(StepKind)
+_ALL: Final = frozenset(StepKind) - {StepKind.INFORM}
+"""All that is there to find somebody. Whom it concerns is told whoever has the task."""
 _NOTHING: Final = Decision()
 
 
@@ -222,7 +225,7 @@ def _not_arrived(playbook: Playbook, standing: Standing, now: datetime) -> Decis
 
 
 def _ended(_playbook: Playbook, _standing: Standing, _now: datetime) -> Decision:
-    return Decision(cancel=_ALL, cancel_sends=True)
+    return Decision(cancel=frozenset(StepKind), cancel_sends=True)
 
 
 def _snoozed(playbook: Playbook, standing: Standing, until: datetime) -> Decision:

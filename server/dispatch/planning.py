@@ -123,7 +123,15 @@ def apply(
     if decision.cancel_sends:
         session.execute(
             update(Delivery)
-            .where(Delivery.task_id == task.id, Delivery.state == "queued")
+            .where(
+                Delivery.task_id == task.id,
+                Delivery.state == "queued",
+                Delivery.step_id.in_(
+                    select(DispatchStep.id).where(
+                        DispatchStep.task_id == task.id, DispatchStep.kind.in_(sorted(decision.cancel))
+                    )
+                ),
+            )
             .values(state="cancelled", ended_at=now)
         )
     if task.muted:
@@ -146,6 +154,32 @@ def apply(
             "ask": Ask.GO,
         }
         append(session, DispatchStep, values)
+
+
+def inform(session: Session, task_id: int, *, now: datetime) -> None:
+    """Plans that those are told whom the task concerns, though they need not go; once, however often it is
+    asked for before it is done. The caller holds the task."""
+    waits = exists().where(
+        DispatchStep.task_id == task_id,
+        DispatchStep.kind == StepKind.INFORM,
+        DispatchStep.state == "planned",
+    )
+    if session.scalar(select(waits)):
+        return
+    values = {
+        "task_id": task_id,
+        "playbook_id": None,
+        "kind": StepKind.INFORM,
+        "run": 0,
+        "number": 0,
+        "turn": 0,
+        "state": "planned",
+        "planned_at": now,
+        "due_at": now,
+        "late_s": 0,
+        "ask": Ask.GO,
+    }
+    append(session, DispatchStep, values)
 
 
 def standing_of(session: Session, task: Task) -> tuple[Standing, int | None]:

@@ -20,6 +20,7 @@ from server.dispatch.core import Ask, Happened, Playbook, Standing, Step, StepKi
 from server.notify import deliveries
 from server.notify.channels import PAGE, Addresses
 from server.tasks.states import TaskAction, TaskState, move
+from server.wells import informing
 
 AT_ONCE: Final = 32
 """Due steps that are looked up together."""
@@ -171,6 +172,16 @@ def _taken(session: Session, task: Task, step: DispatchStep, _addresses: Address
         deliveries.add(session, task.id, step.id, user_id, (channel,), now=now)
 
 
+def _inform(session: Session, task: Task, step: DispatchStep, addresses: Addresses, now: datetime) -> None:
+    queued: set[int] = set()
+    for told in informing.people(session, task, now=now):
+        for user in told.people:
+            if user.id not in queued:
+                queued.add(user.id)
+                deliveries.queue(session, task, step, user, addresses.ordered(user.login, ()), now=now)
+        _note(session, task, told.action, now=now, people=[user.id for user in told.people], **told.detail)
+
+
 def _note(
     session: Session,
     task: Task,
@@ -203,4 +214,5 @@ _DO: Final[dict[StepKind, _Do]] = {
     StepKind.ARRIVAL: _arrival,
     StepKind.AGAIN: _again,
     StepKind.TAKEN: _taken,
+    StepKind.INFORM: _inform,
 }

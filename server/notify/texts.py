@@ -29,6 +29,7 @@ class _Templates(BaseModel):
     call: dict[str, _Words]
     again: dict[str, _Words]
     taken: dict[str, _Words]
+    inform: dict[str, _Words]
     severity: dict[str, dict[str, str]]
     resident: dict[str, str]
 

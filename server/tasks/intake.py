@@ -16,6 +16,7 @@ from server.db.upsert import upsert
 from server.dispatch import planning
 from server.dispatch.core import Happened
 from server.tasks.states import TaskAction, TaskState, move
+from server.wells import informing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +100,8 @@ def open_or_join(session: Session, need: Need, *, now: datetime) -> int:
         planning.opened(session, need, task.id, now=now)
     else:
         planning.breach_happened(session, task.id, state, what, now=now)
+    if informing.concerns(session, need.kind, need.rule):
+        planning.inform(session, task.id, now=now)
     announce(session, Change("task", str(task.id), "opened" if opened else "recurred"))
     number: int = task.id
     return number

@@ -14,6 +14,7 @@ from server.web.i18n import (
     installing,
     machines,
     registering,
+    wells,
     zh,
 )
 
@@ -26,6 +27,7 @@ _DOMAINS: Final = (
     dispatching,
     governing,
     covering,
+    wells,
 )
 TABLES: Final[Mapping[str, Mapping[str, str]]] = {
     "zh": dict(ChainMap(*(domain.ZH for domain in _DOMAINS), zh.WORDS)),
