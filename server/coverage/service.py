@@ -11,6 +11,7 @@ from server.coverage.policy import CoveragePolicy
 from server.db.models import Area
 from server.errors import NotFoundError
 from server.figures import months
+from server.figures.model import Light, light
 from server.figures.months import Month
 from server.figures.policy import FiguresPolicy
 from server.policies.service import current
@@ -38,6 +39,7 @@ class MonthPage:
     shown: tuple[hours.Share, ...]
     names: dict[str, tuple[str, str]]
     retests: tuple[views.RetestView, ...]
+    light: Light
     target: float
 
 
@@ -76,6 +78,7 @@ def month(
         shown=shown,
         names=views.names_of(session, viewer, [share.resident_id for share in shown]),
         retests=tuple(views.retests(session, viewer, ahead=ahead, now=now, area_ids=area_ids)),
+        light=light(found.protected_share, policy.protected_percent, policy.near_percent),
         target=policy.protected_percent / 100,
     )
 

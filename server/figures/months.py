@@ -95,7 +95,7 @@ def offsets(start: datetime, end: datetime, zone: str) -> list[tuple[datetime, i
     return found
 
 
-def hour_of(moment: ColumnElement[Any], start: datetime, end: datetime, zone: str) -> ColumnElement[int]:
+def hour_of(moment: Any, start: datetime, end: datetime, zone: str) -> ColumnElement[int]:
     """The hour of the local day (0 to 23) of a moment between `start` and `end`, in SQL."""
     at = micros(moment)
     steps = offsets(start, end, zone)
@@ -110,7 +110,7 @@ def hour_of(moment: ColumnElement[Any], start: datetime, end: datetime, zone: st
     return hour
 
 
-def month_of(moment: ColumnElement[Any], months: list[Month]) -> ColumnElement[int]:
+def month_of(moment: Any, months: list[Month]) -> ColumnElement[int]:
     """The place in `months` (following on each other) of a moment within them, in SQL."""
     return case(
         *((moment < one.end, number) for number, one in enumerate(months[:-1])), else_=len(months) - 1

@@ -12,6 +12,7 @@ from starlette.types import Scope
 
 from server.web import errors
 from server.web.commands.routes import router as commands
+from server.web.coverage.routes import router as coverage
 from server.web.csrf import same_origin
 from server.web.devices.routes import router as devices
 from server.web.enrolment.routes import router as enrolment
@@ -36,6 +37,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     login,
     tasks,
     live,
+    coverage,
     street,
     devices,
     installing,

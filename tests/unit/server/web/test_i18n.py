@@ -8,6 +8,7 @@ import pytest
 from gateway.rules.model import Severity, TaskKind
 from server.commands.states import CommandState
 from server.commissioning.states import Protection
+from server.coverage.core import Cause
 from server.devices.freshness import Freshness
 from server.dispatch.asks import NOT_REACHED
 from server.dispatch.core import Ask, WhoKind
@@ -29,6 +30,8 @@ CHOSEN = {
     "kind.": [*TaskKind],
     "state.": [*TaskState],
     "action.": [action for action in TaskAction if action not in BY_THE_WORLD],
+    "coverage.": ["reached", "near", "missed"],
+    "coverage.cause.": [*Cause],
     "event.": [action for action in TaskAction if action is not TaskAction.RECUR]
     + ["opened", "recurred", "cleared"]
     + ["told", "escalated", "told_nobody", "told_holder", "unanswered", "not_delivered"]

@@ -1,0 +1,263 @@
+"""SQL of the figures: counts and quantiles by group, the same on SQLite and PostgreSQL.
+
+Times are whole microseconds; quantiles are by nearest rank, with a window instead of an engine's own
+function.
+An answer is the first acknowledgement, or the end of a task that was ended without one.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Subquery, and_, case, func, literal, or_, select
+from sqlalchemy.orm import Session
+
+from server.commissioning.repository import SIGNED
+from server.db.models import Alarm, CommissioningTest, Device, DispatchStep, Occurrence, Resident, Task
+from server.db.moments import MICROSECOND, MICROSECONDS, micros
+from server.dispatch.auditor import OVERDUE
+from server.figures.model import COUNTS, PERCENTS, Class, FalseAlarms, Quantiles, Row, Steps, Tests
+from server.figures.policy import FiguresPolicy
+from server.tasks.states import TaskState
+
+MEASURES = ("answer", "arrival", "closure")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """Which tasks: opened from `start` up to before `end`, in these areas (None: all). `tests` and `false`
+    are the outcomes that count as a test and as a false alarm."""
+
+    start: datetime
+    end: datetime
+    area_ids: Collection[str] | None = None
+    tests: Collection[str] = ("test",)
+    false: Collection[str] = ("false_alarm",)
+
+    @property
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """As SQL."""
+        found: list[ColumnElement[bool]] = [
+            Task.created_at >= self.start,
+            Task.created_at < self.end,
+        ]
+        if self.area_ids is not None:
+            found.append(Task.area_id.in_(self.area_ids))
+        return found
+
+    @property
+    def class_of(self) -> ColumnElement[str]:
+        """The class of a task (`model.Class`)."""
+        return case(
+            (or_(Task.test.is_(True), Task.outcome.in_(self.tests)), Class.TEST.value),
+            (Task.late.is_(True), Class.LATE.value),
+            (Task.muted.is_(True), Class.MUTED.value),
+            (or_(Task.parent_id.is_not(None), Task.due_at.is_not(None)), Class.PLANNED.value),
+            else_=Class.COUNTED.value,
+        )
+
+    def number_false(self, outcome: Any) -> ColumnElement[int]:
+        """How many of a group were false alarms."""
+        return func.sum(case((outcome.in_(self.false), 1), else_=0))
+
+
+def rows(
+    session: Session,
+    scope: Scope,
+    policy: FiguresPolicy,
+    *,
+    by: Any,
+    targeted: bool = True,
+    only: Class | None = None,
+    now: datetime,
+) -> dict[Any, Row]:
+    """Counts and times of the scope's tasks, grouped `by`. With `targeted` shares and times are of the kinds
+    and severities that the policy names. With `only` they are of tasks of that class instead of counted
+    ones."""
+    tasks = _tasks(scope, policy, by, targeted=targeted, timed=only or Class.COUNTED)
+    found: dict[Any, dict[str, Any]] = {
+        key: {"key": str(key), **values} for key, values in _counts(session, tasks, policy, now).items()
+    }
+    for measure in MEASURES:
+        for key, quantiles in _quantiles(session, tasks, measure).items():
+            found[key][measure] = quantiles
+    return {key: Row(**values) for key, values in found.items()}
+
+
+def _tasks(scope: Scope, policy: FiguresPolicy, by: Any, *, targeted: bool, timed: Class) -> Subquery:
+    opened = micros(Task.created_at)
+    kind = scope.class_of
+    timed_ones = [kind == timed.value]
+    if targeted:
+        timed_ones += [Task.kind.in_(policy.kinds), Task.severity.in_(policy.severities)]
+    answered = func.coalesce(Task.acknowledged_at, Task.closed_at, type_=Task.created_at.type)
+    return (
+        select(
+            by.label("key"),
+            kind.label("class"),
+            case((and_(*timed_ones), 1), else_=0).label("timed"),
+            Task.created_at,
+            case((Task.closed_at.is_(None), 0), else_=1).label("is_closed"),
+            case((Task.state == TaskState.CANCELLED.value, 1), else_=0).label("is_cancelled"),
+            case((Task.outcome.in_(scope.false), 1), else_=0).label("is_false"),
+            (micros(answered) - opened).label("answer"),
+            (micros(Task.arrived_at) - opened).label("arrival"),
+            (micros(Task.closed_at) - opened).label("closure"),
+        )
+        .where(*scope.conditions)
+        .subquery()
+    )
+
+
+def _counts(
+    session: Session, tasks: Subquery, policy: FiguresPolicy, now: datetime
+) -> dict[Any, dict[str, int]]:
+    column = tasks.c
+
+    def number(*conditions: ColumnElement[bool]) -> ColumnElement[int]:
+        return func.sum(case((and_(*conditions), 1), else_=0))
+
+    timed = column.timed == 1
+    judged, within = {}, {}
+    for name, seconds in (("first", policy.first_s), ("second", policy.second_s)):
+        limit = literal(seconds * MICROSECONDS)
+        over = column.created_at <= now - timedelta(seconds=seconds)
+        judged[name] = number(timed, or_(column.answer.is_not(None), over))
+        within[name] = number(timed, column.answer <= limit)
+    counts: dict[str, ColumnElement[int]] = {
+        "opened": func.count(),
+        "closed": number(column.is_closed == 1),
+        "still_open": number(column.is_closed == 0),
+        "cancelled": number(column.is_cancelled == 1),
+        "tests": number(column["class"] == Class.TEST.value),
+        "late": number(column["class"] == Class.LATE.value),
+        "muted": number(column["class"] == Class.MUTED.value),
+        "planned": number(column["class"] == Class.PLANNED.value),
+        "counted": number(column["class"] == Class.COUNTED.value),
+        "false_alarms": number(column.is_false == 1, column["class"] != Class.TEST.value),
+        "judged_first": judged["first"],
+        "within_first": within["first"],
+        "judged_second": judged["second"],
+        "within_second": within["second"],
+    }
+    query = select(column.key, *(counts[name] for name in COUNTS)).group_by(column.key)
+    return {row[0]: dict(zip(COUNTS, map(int, row[1:]), strict=True)) for row in session.execute(query)}
+
+
+def _quantiles(session: Session, tasks: Subquery, measure: str) -> dict[Any, Quantiles]:
+    value = tasks.c[measure]
+    ranked = (
+        select(
+            tasks.c.key,
+            value.label("value"),
+            func.row_number().over(partition_by=tasks.c.key, order_by=value).label("rank"),
+            func.count().over(partition_by=tasks.c.key).label("count"),
+        )
+        .where(tasks.c.timed == 1, value.is_not(None))
+        .subquery()
+    )
+    at = [
+        func.max(case((ranked.c.rank == (ranked.c.count * percent + 99) // 100, ranked.c.value)))
+        for percent in PERCENTS
+    ]
+    query = select(ranked.c.key, func.max(ranked.c.count), *at).group_by(ranked.c.key)
+    return {
+        row[0]: Quantiles(row[1], *(int(value) * MICROSECOND for value in row[2:]))
+        for row in session.execute(query)
+    }
+
+
+def by_model(session: Session, scope: Scope) -> list[FalseAlarms]:
+    """False alarms by device model: that of the device which spoke first. Tests are not in it."""
+    first = (
+        select(func.min(Alarm.id))
+        .where(Alarm.task_id == Task.id, Alarm.source_kind == "position")
+        .correlate(Task)
+        .scalar_subquery()
+    )
+    tasks = (
+        select(Task.id, Task.outcome, first.label("alarm_id"))
+        .where(*scope.conditions, scope.class_of != Class.TEST.value)
+        .subquery()
+    )
+    spoke = (
+        select(Occurrence.device_id)
+        .where(Occurrence.alarm_id == tasks.c.alarm_id, Occurrence.device_id.is_not(None))
+        .order_by(Occurrence.id)
+        .limit(1)
+        .correlate(tasks)
+        .scalar_subquery()
+    )
+    known = select(tasks.c.outcome, spoke.label("device_id")).subquery()
+    model = func.coalesce(Device.profile, "")
+    query = (
+        select(model, func.count(), func.count(known.c.outcome), scope.number_false(known.c.outcome))
+        .select_from(known)
+        .outerjoin(Device, Device.id == known.c.device_id)
+        .group_by(model)
+    )
+    return [
+        FalseAlarms(key=row[0], name=row[0], tasks=row[1], ended=row[2], false_alarms=row[3])
+        for row in session.execute(query)
+    ]
+
+
+def by_home(session: Session, scope: Scope, *, limit: int) -> list[FalseAlarms]:
+    """The homes with the most false alarms."""
+    false = scope.number_false(Task.outcome)
+    query = (
+        select(Task.subject_id, Resident.name, func.count(), func.count(Task.outcome), false)
+        .join(Resident, Resident.id == Task.subject_id)
+        .where(*scope.conditions, Task.subject_kind == "resident", scope.class_of != Class.TEST.value)
+        .group_by(Task.subject_id, Resident.name)
+        .having(false > 0)
+        .order_by(false.desc(), Task.subject_id)
+        .limit(limit)
+    )
+    return [
+        FalseAlarms(key=row[0], name=row[1], tasks=row[2], ended=row[3], false_alarms=row[4])
+        for row in session.execute(query)
+    ]
+
+
+def steps(session: Session, scope: Scope, *, now: datetime) -> list[Steps]:
+    """Steps that fell due in the month, in the scope's areas, by kind of step."""
+    late = DispatchStep.late_s > OVERDUE.total_seconds()
+    waiting = (DispatchStep.state == "planned") & (DispatchStep.due_at < now - OVERDUE)
+    query = (
+        select(
+            DispatchStep.kind,
+            func.count(),
+            func.sum(case(((DispatchStep.state == "done") & late, 1), else_=0)),
+            func.sum(case((waiting, 1), else_=0)),
+        )
+        .join(Task, Task.id == DispatchStep.task_id)
+        .where(
+            DispatchStep.due_at >= scope.start,
+            DispatchStep.due_at < min(scope.end, now),
+            DispatchStep.state != "cancelled",
+        )
+        .group_by(DispatchStep.kind)
+        .order_by(DispatchStep.kind)
+    )
+    if scope.area_ids is not None:
+        query = query.where(Task.area_id.in_(scope.area_ids))
+    return [
+        Steps(kind=row[0], due=row[1], done_late=int(row[2]), overdue=int(row[3]))
+        for row in session.execute(query)
+    ]
+
+
+def tests(session: Session, scope: Scope) -> Tests:
+    """Tests of devices that ended in the month, everywhere, and tasks of drills in the scope."""
+    ended = dict(
+        session.execute(
+            select(CommissioningTest.ended, func.count())
+            .where(CommissioningTest.ended_at >= scope.start, CommissioningTest.ended_at < scope.end)
+            .group_by(CommissioningTest.ended)
+        ).all()
+    )
+    drills = session.scalar(select(func.count()).where(*scope.conditions, scope.class_of == Class.TEST.value))
+    signed = ended.pop(SIGNED, 0)
+    return Tests(signed=signed, failed=sum(ended.values()), drills=drills or 0)

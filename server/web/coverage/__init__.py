@@ -1,0 +1,1 @@
+"""Who is unprotected now, and the hours of a month."""
