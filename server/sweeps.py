@@ -5,7 +5,8 @@ that fails is said in the log and comes round again.
 """
 
 import asyncio
-from collections.abc import Callable
+import inspect
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -18,17 +19,21 @@ from server.commissioning import service as commissioning
 from server.context import Context
 from server.errors import StoreUnavailableError
 from server.gateways import service as gateways
+from server.rhythm import learning, watching, water
 
 log = structlog.get_logger(__name__)
+SLOW_S: Final = 30.0
+"""Sweeps of this period or longer do not follow a shorter grace."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """`run(context, started, now)` each `every_s` seconds, on a thread; `started` is when the server was."""
+    """`run(context, started, now)` each `every_s` seconds, on a thread, or in the loop where it is a
+    coroutine; `started` is when the server was."""
 
     name: str
     every_s: float
-    run: Callable[[Context, datetime, datetime], None]
+    run: Callable[[Context, datetime, datetime], Awaitable[None] | None]
 
 
 def _gateways(context: Context, started: datetime, at: datetime) -> None:
@@ -46,9 +51,24 @@ def _tests(context: Context, _started: datetime, at: datetime) -> None:
             commissioning.sweep(session, now=at)
 
 
+async def _quiet(context: Context, started: datetime, at: datetime) -> None:
+    await watching.sweep(context, started=started, now=at)
+
+
+async def _rhythms(context: Context, _started: datetime, at: datetime) -> None:
+    await learning.learn_some(context, now=at)
+
+
+async def _water(context: Context, started: datetime, at: datetime) -> None:
+    await water.sweep(context, started=started, now=at)
+
+
 SWEEPS: Final = (
     Sweep("gateways", 5.0, _gateways),
     Sweep("commissioning", 2.0, _tests),
+    Sweep("quiet", 60.0, _quiet),
+    Sweep("rhythms", 30.0, _rhythms),
+    Sweep("water", 1800.0, _water),
 )
 
 
@@ -61,10 +81,15 @@ async def run(context: Context) -> None:
 
 
 async def _rounds(sweep: Sweep, context: Context, started: datetime) -> None:
-    period = min(sweep.every_s, context.settings.gateway_grace_s / 2)
+    period = sweep.every_s
+    if period < SLOW_S:
+        period = min(period, context.settings.gateway_grace_s / 2)
     while True:
         try:
-            await asyncio.to_thread(sweep.run, context, started, now())
+            if inspect.iscoroutinefunction(sweep.run):
+                await sweep.run(context, started, now())
+            else:
+                await asyncio.to_thread(sweep.run, context, started, now())
         except (StoreUnavailableError, SQLAlchemyError) as error:
             log.warning("sweep_failed", sweep=sweep.name, detail=str(error)[:300])
         await asyncio.sleep(period)

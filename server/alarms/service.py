@@ -198,7 +198,7 @@ def _raise(
             late=late,
             source_kind=breach.source_kind,
             source_id=breach.source_id,
-            value={name: value[name] for name in ("point", "value", "ends") if name in value},
+            value={name: value[name] for name in ("point", "value", "ends", "why") if name in value},
         ),
         now=now,
     )

@@ -22,6 +22,10 @@ GATEWAY_STORAGE: Final = "gateway_storage"
 GATEWAY_DRIVER: Final = "gateway_driver"
 GATEWAY_TWIN: Final = "gateway_twin"
 DISPATCH_OVERDUE: Final = "dispatch_overdue"
+INACTIVITY: Final = "inactivity"
+WATER_LEAK: Final = "water_leak"
+WATER_HIGH: Final = "water_high"
+WATER_LOW: Final = "water_low"
 
 _SERVER_RULES: Final[dict[str, RuleText]] = {
     GATEWAY_OFFLINE: RuleText(
@@ -62,6 +66,36 @@ _SERVER_RULES: Final[dict[str, RuleText]] = {
             "zh": "有人没有按时被通知。请马上查看未接的任务并打电话，再检查服务器和数据库。",
             "en": "Somebody was not told in time. Look at the unanswered tasks and telephone at once; "
             "then look at the server and its database.",
+        },
+    ),
+    INACTIVITY: RuleText(
+        name={"zh": "久无动静", "en": "Unusually quiet"},
+        advise={
+            "zh": "先打电话；无人接听则请邻居或钥匙保管人上门查看。若老人外出，请登记外出。",
+            "en": "Telephone first; if nobody answers, send the neighbour or the key holder. If the resident "
+            "is away, register the absence.",
+        },
+    ),
+    WATER_LEAK: RuleText(
+        name={"zh": "疑似漏水", "en": "Water may be leaking"},
+        advise={
+            "zh": "整日不断用水。请联系老人检查水龙头和马桶，必要时关闭总阀。",
+            "en": "Water has run all day long. Ask the resident about taps and toilet; close the main valve "
+            "if need be.",
+        },
+    ),
+    WATER_HIGH: RuleText(
+        name={"zh": "用水过多", "en": "Too much water"},
+        advise={
+            "zh": "24 小时用水过多。请联系老人，查看是否漏水或忘关水。",
+            "en": "Far too much water in 24 hours. Ask the resident whether it leaks or was left running.",
+        },
+    ),
+    WATER_LOW: RuleText(
+        name={"zh": "用水过少", "en": "Hardly any water"},
+        advise={
+            "zh": "24 小时几乎没有用水。请电话问候；若老人外出，请登记外出。",
+            "en": "Hardly any water in 24 hours. Telephone; if the resident is away, register the absence.",
         },
     ),
 }

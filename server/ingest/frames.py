@@ -23,6 +23,7 @@ from server.gateways import service as gateways
 from server.ingest import quarantine
 from server.ingest.firmware import FirmwareReports
 from server.ingest.witnessing import Witnesses
+from server.rhythm.feeding import Feeder
 from server.timeseries.store import Point, split
 
 log = structlog.get_logger(__name__)
@@ -73,6 +74,7 @@ class FrameWriter:
         self._queue: asyncio.Queue[Arrived] = asyncio.Queue(QUEUE)
         self._firmware = FirmwareReports(context)
         self._witnesses = Witnesses(context)
+        self._rhythms = Feeder(context)
         self._places: dict[str, _Place] = {}
         self._loaded_at = -RELOAD_S
         self._heard_at: dict[str, float] = {}
@@ -110,6 +112,8 @@ class FrameWriter:
         shown: list[tuple[DataReading, int]] = []
         if self._witnesses.due():
             await asyncio.to_thread(self._witnesses.load)
+        if self._rhythms.outdated():
+            await self._rhythms.load()
         acks: dict[tuple[str, str], list[int]] = {}
         for arrived in batch:
             try:
@@ -131,6 +135,8 @@ class FrameWriter:
             await asyncio.to_thread(self._firmware.keep)
         if shown:
             await asyncio.to_thread(self._witnesses.keep, shown)
+        if self._rhythms.due():
+            await self._rhythms.keep()
         for (gateway, epoch), seqs in acks.items():
             await self._acknowledge(gateway, AckMessage(lane="data", epoch=epoch, seqs=seqs))
 
@@ -155,6 +161,7 @@ class FrameWriter:
             if time_ms != reading.t:
                 wrong.append(f"position {reading.p!r}: time {reading.t} replaced by its receipt")
             self._firmware.hear(arrived.gateway, reading)
+            self._rhythms.hear(reading, time_ms)
             if self._witnesses.wants(reading):
                 shown.append((reading, time_ms))
             points.append(

@@ -37,7 +37,7 @@ class RhythmPolicy(Policy):
         source=_TUNED,
     )
     night_end: int = rule(
-        4 * 60, zh="夜晚结束（零点起分钟）", en="Night ends (minutes after midnight)", unit="min", ge=0, le=720,
+        4 * 60, zh="夜晚结束（零点起分钟）", en="Night ends, after midnight", unit="min", ge=0, le=720,
         source="before four, activity is taken for a way to the toilet",
     )  # fmt: skip
     up_margin: int = rule(

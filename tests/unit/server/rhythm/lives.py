@@ -1,12 +1,13 @@
-"""Invented lives: what the sensors of one home would see, day for day. Seeded, so that a figure is a figure."""
+"""Invented lives: what the sensors of one home would see, day for day. Seeded: a figure is a figure."""
 
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-from server.rhythm.core import SLOT, Day, Fixed, Learned, State, judge, learn, up_today
+from server.rhythm.core import Fixed, State, judge
 from server.rhythm.policy import RhythmPolicy
+from server.rhythm.usual import SLOT, Day, Learned, learn, up_today
 
 POLICY = RhythmPolicy()
 FIRST = date(2026, 2, 2)
@@ -95,23 +96,25 @@ def watched(
     policy: RhythmPolicy = POLICY,
     fixed: Fixed | None = None,
     kinds: frozenset[str] = MOTION,
+    every: int = 1,
 ) -> Iterator[tuple[datetime, object]]:
-    """What `judge` says, slot for slot, through these days: (moment, deviation)."""
+    """What `judge` says, each `every` slots, through these days: (moment, deviation)."""
     fixed = fixed or Fixed()
     last: datetime | None = None
     begin = moment(life[0].date, 0, policy)
     for day in life:
-        seen = 0
+        seen, usual, midnight = 0, learned.on(day.date), moment(day.date, 0, policy)
         for slot in range(288):
-            now = moment(day.date, slot * SLOT, policy)
-            up = up_today(seen, learned.on(day.date), policy, minute=slot * SLOT)
-            state = State(
-                last=last,
-                fresh_from=begin,
-                up_at=None if up is None else moment(day.date, up, policy),
-                kinds=kinds,
-            )
-            yield now, judge(learned, fixed, policy, state, now=now)
+            now = midnight + timedelta(minutes=slot * SLOT)
+            if slot % every == 0:
+                up = up_today(seen, usual, policy, minute=slot * SLOT)
+                state = State(
+                    last=last,
+                    fresh_from=begin,
+                    up_at=None if up is None else midnight + timedelta(minutes=up),
+                    kinds=kinds,
+                )
+                yield now, judge(learned, fixed, policy, state, now=now)
             if day.active >> slot & 1:
                 seen |= 1 << slot
                 last = now + timedelta(minutes=SLOT)

@@ -1,0 +1,135 @@
+"""Learning anew each night: the last days are read from the store, a few hundred residents at a time."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, time, timedelta
+from typing import Any, Final
+
+from server.context import Context
+from server.policies import service as policies
+from server.rhythm import repository
+from server.rhythm.policy import RhythmPolicy
+from server.rhythm.traces import Span, days_of, missing_mask, trace
+from server.rhythm.usual import Day, learn
+from server.rhythm.watches import Watch, watches
+
+CHUNK: Final = 200
+"""Residents in memory at a time."""
+AGAIN_DAYS: Final = 3
+"""Days that are read again each night: what gateways kept through an outage comes late."""
+AT_ONCE: Final = 8
+"""Residents whose readings are asked for at the same time."""
+
+
+async def learn_all(context: Context, *, now: datetime) -> int:
+    """Learns for all whose rhythm does not reach up to the last midnight; how many. Raises
+    StoreUnavailableError: what was learned until then is kept."""
+    count = 0
+    while True:
+        done = await learn_some(context, now=now)
+        count += done
+        if done < CHUNK:
+            return count
+
+
+async def learn_some(context: Context, *, now: datetime, limit: int = CHUNK) -> int:
+    """The same for at most `limit` residents."""
+    policy, found, kept = await asyncio.to_thread(_look, context, now, limit)
+    if not found:
+        return 0
+    midnight = _midnight(now, policy)
+    gaps = await asyncio.to_thread(_gaps, context, found, midnight, policy, now)
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def one(resident_id: str, watch: Watch | None) -> dict[str, Any]:
+        async with turns:
+            days = await _days(context, watch, kept.get(resident_id, {}), gaps, midnight, policy)
+        return {
+            "resident_id": resident_id,
+            "learned": repository.pack(learn(days, policy)),
+            "days": repository.pack_days(days),
+            "learned_until": midnight,
+            "updated_at": now,
+            "due_at": None if watch is None else now,
+        }
+
+    rows = await asyncio.gather(*(one(resident_id, watch) for resident_id, watch in found.items()))
+    await asyncio.to_thread(_keep, context, rows)
+    return len(rows)
+
+
+def _look(
+    context: Context, now: datetime, limit: int
+) -> tuple[RhythmPolicy, dict[str, Watch | None], dict[str, dict[str, Any]]]:
+    with context.database.read() as session:
+        policy = policies.current(session, RhythmPolicy)
+        residents = repository.unlearned(session, until=_midnight(now, policy), limit=limit)
+        if not residents:
+            return policy, {}, {}
+        watched = watches(session, context.catalogue, residents=residents)
+        kept = repository.kept_days(session, residents)
+    return policy, {resident_id: watched.get(resident_id) for resident_id in residents}, kept
+
+
+def _gaps(
+    context: Context,
+    found: Mapping[str, Watch | None],
+    midnight: datetime,
+    policy: RhythmPolicy,
+    now: datetime,
+) -> dict[str, list[Span]]:
+    """By resident: absences and silences that the record knows of."""
+    since = midnight - timedelta(days=policy.learn_days)
+    watched = [watch for watch in found.values() if watch is not None]
+    sensors = [sensor for watch in watched for sensor in watch.sensors]
+    with context.database.read() as session:
+        absent = repository.absences(session, found, since=since)
+        silent = repository.silent_spans(
+            session,
+            gateways={sensor.gateway_id for sensor in sensors},
+            positions={sensor.position_id for sensor in sensors},
+            since=since,
+            now=now,
+        )
+    for watch in watched:
+        places = {place for sensor in watch.sensors for place in (sensor.gateway_id, sensor.position_id)}
+        spans = [span for place in places for span in silent.get(place, [])]
+        absent[watch.resident_id] = absent.get(watch.resident_id, []) + spans
+    return absent
+
+
+async def _days(
+    context: Context,
+    watch: Watch | None,
+    kept: Mapping[str, Sequence[str]],
+    gaps: Mapping[str, list[Span]],
+    midnight: datetime,
+    policy: RhythmPolicy,
+) -> list[Day]:
+    if watch is None:
+        return []
+    today = midnight.astimezone(policy.tz).date()
+    oldest, last = today - timedelta(days=policy.learn_days), today - timedelta(days=1)
+    days = {day.date: day for day in repository.unpack_days(kept) if day.date >= oldest}
+    first = max(oldest, last - timedelta(days=AGAIN_DAYS - 1)) if days else oldest
+    read = await trace(context.store, watch, start=_begin(first, policy), end=midnight)
+    spans = gaps.get(watch.resident_id, [])
+    for day in days_of(read, policy.tz, first=first, last=last):
+        days[day.date] = day
+    return [
+        Day(day.date, day.active, day.missing | missing_mask(spans, day.date, policy.tz))
+        for _, day in sorted(days.items())
+    ]
+
+
+def _keep(context: Context, rows: Sequence[dict[str, Any]]) -> None:
+    with context.database.write() as session:
+        repository.put_learned(session, sorted(rows, key=lambda row: str(row["resident_id"])))
+
+
+def _midnight(now: datetime, policy: RhythmPolicy) -> datetime:
+    return _begin(now.astimezone(policy.tz).date(), policy)
+
+
+def _begin(day: date, policy: RhythmPolicy) -> datetime:
+    return datetime.combine(day, time(0), policy.tz)
