@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
 from functools import cache
 from pathlib import Path
@@ -35,17 +35,19 @@ MARKS = {
 }
 """A test that asks for one of these fixtures is marked so."""
 
-Read = tuple[Profile | None, tuple[Problem, ...]]
 LIBRARY_THREADS = ("asyncio_", "ThreadPoolExecutor-", "AnyIO worker")
 """Pools that end with their event loop, later than a test's own teardown."""
 
 
-def _read_once(read: Callable[[Path], Read]) -> Callable[[Path], Read]:
-    once = cache(read)
-    return lambda path: once(path) if path.is_relative_to(load.MODELS) else read(path)
+_read = load.read_profile
+_read_packaged = cache(_read)
 
 
-load.read_profile = _read_once(load.read_profile)
+def _read_once(path: Path) -> tuple[Profile | None, tuple[Problem, ...]]:
+    return (_read_packaged if path.is_relative_to(load.MODELS) else _read)(path)
+
+
+load.read_profile = _read_once
 """The packaged profiles never change, and dozens of test modules and all that is started here load them."""
 
 
