@@ -16,6 +16,7 @@ from firmware_profiles import load
 from firmware_profiles.problems import Problem
 from firmware_profiles.schema import Profile
 from server.users import service as users
+from tests.e2e.settled import settled, settled_demo, settled_template
 from tests.parts.browser import running_browser
 from tests.parts.influx import Bucket, Influx, running_influx
 from tests.parts.mosquitto import Mosquitto, running_mosquitto
@@ -24,6 +25,7 @@ from tests.parts.presence import missing, part_or_skip
 from tests.parts.processes import PartMissingError
 from tests.parts.processes import free_port as a_free_port
 
+__all__ = ["settled", "settled_demo", "settled_template"]
 MARKS = {
     "mosquitto": "real",
     "device_broker": "real",

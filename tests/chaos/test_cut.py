@@ -13,6 +13,7 @@ from gateway.app import GatewayApp
 from gateway.health.machine import monotonic_ms, wall_ms
 from gateway.settings import Broker, GatewaySettings
 from sunwell.simulate.network import Proxy
+from tests.e2e.settled import Settled
 from tests.e2e.street import SOS_TOPIC, press_at, put_device, register_home
 from tests.e2e.system import RealSystem, wait_for
 from tests.parts.influx import Bucket
@@ -50,10 +51,10 @@ class Machine:
 
 @pytest.fixture
 async def server(
-    mosquitto: Mosquitto, device_broker: Mosquitto, pg_url: str, influx_bucket: Bucket, tmp_path: Path
+    mosquitto: Mosquitto, device_broker: Mosquitto, settled: Settled, influx_bucket: Bucket, tmp_path: Path
 ) -> AsyncIterator[RealSystem]:
     """The server on the real parts; the gateway is the test's own."""
-    system = RealSystem(tmp_path, mosquitto, device_broker, pg_url, influx_bucket)
+    system = settled.system(tmp_path, mosquitto, device_broker, influx_bucket)
     try:
         await system.start_server()
         yield system

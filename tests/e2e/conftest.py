@@ -1,11 +1,13 @@
 """A running Sunwell, on the real parts and on the embedded ones."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.e2e.settled import Settled, copied
 from tests.e2e.street import register_home
 from tests.e2e.system import EmbeddedSystem, RealSystem, System
 from tests.parts.influx import Bucket, Influx
@@ -15,10 +17,10 @@ from tests.parts.postgres import Postgres
 
 @pytest.fixture
 async def real_system(
-    mosquitto: Mosquitto, device_broker: Mosquitto, pg_url: str, influx_bucket: Bucket, tmp_path: Path
+    mosquitto: Mosquitto, device_broker: Mosquitto, settled: Settled, influx_bucket: Bucket, tmp_path: Path
 ) -> AsyncIterator[RealSystem]:
     """Server and gateway as processes on Mosquitto, PostgreSQL and InfluxDB."""
-    system = RealSystem(tmp_path, mosquitto, device_broker, pg_url, influx_bucket)
+    system = settled.system(tmp_path, mosquitto, device_broker, influx_bucket)
     try:
         await system.start_server()
         system.start_gateway()
@@ -32,33 +34,34 @@ def shared_system(
     mosquitto: Mosquitto,
     device_broker: Mosquitto,
     postgres: Postgres,
+    settled_template: Settled,
     influx: Influx,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[RealSystem]:
     """One system on the real parts, with the home of tests.e2e.street, for all tests of a module that
     leave it running."""
-    name, bucket = postgres.create(), influx.create()
-    system = RealSystem(
-        tmp_path_factory.mktemp("shared"), mosquitto, device_broker, postgres.url(name), bucket
-    )
 
-    async def begin() -> None:
+    async def begin(system: RealSystem) -> None:
         await system.start_server()
         system.start_gateway()
         await register_home(system)
 
-    try:
-        asyncio.run(begin())
-        yield system
-    finally:
-        system.close()
-        postgres.drop(name)
-        influx.drop(bucket)
+    bucket = influx.create()
+    with copied(postgres, settled_template) as copy:
+        folder = tmp_path_factory.mktemp("shared")
+        system = copy.system(folder, mosquitto, device_broker, bucket)
+        try:
+            asyncio.run(begin(system))
+            yield system
+        finally:
+            system.close()
+    influx.drop(bucket)
 
 
 @pytest.fixture
-async def embedded_system(tmp_path: Path) -> AsyncIterator[EmbeddedSystem]:
+async def embedded_system(tmp_path: Path, settled_demo: Path) -> AsyncIterator[EmbeddedSystem]:
     """The demo without its street."""
+    shutil.copytree(settled_demo, tmp_path / "data")
     system = EmbeddedSystem(tmp_path)
     try:
         await system.start()

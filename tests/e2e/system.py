@@ -117,10 +117,28 @@ def stop(process: subprocess.Popen[bytes], *, hard: bool = False) -> int:
     return process.wait(10)
 
 
+def add_administrator(folder: Path, env: Mapping[str, str]) -> str:
+    """Brings the database to the newest schema, adds the administrator and gives a token of theirs, all as
+    people do who set up a server. `folder` has the file "password"."""
+    token = folder / "token"
+    for words in (
+        ("user", "add", "admin", "--role", "administrator", "--password-file", str(folder / "password")),
+        ("user", "token", "admin", "--file", str(token)),
+    ):
+        subprocess.run(
+            [sys.executable, "-m", "sunwell", *words],
+            check=True,
+            env={**os.environ, **env},
+            stdout=subprocess.DEVNULL,
+        )
+    return token.read_text().strip()
+
+
 @dataclass
 class RealSystem:
     """Server and gateway on two Mosquittos (the server's, and the one beside the gateway), PostgreSQL and
-    InfluxDB. Each can be killed and started again."""
+    InfluxDB. Each can be killed and started again. `token` is an administrator's, where the database has one
+    already; without, both are made."""
 
     folder: Path
     mosquitto: Mosquitto
@@ -128,6 +146,7 @@ class RealSystem:
     database_url: str
     bucket: Bucket
     gateway: str = "gw-1"
+    token: str = ""
     http_port: int = field(default_factory=free_port)
     uplink_port: int | None = None
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
@@ -135,12 +154,9 @@ class RealSystem:
 
     def __post_init__(self) -> None:
         self.mqtt_port = self.device_broker.port
-        password = self.folder / "password"
-        password.write_text(PASSWORD)
-        self._run("user", "add", "admin", "--role", "administrator", "--password-file", str(password))
-        token = self.folder / "token"
-        self._run("user", "token", "admin", "--file", str(token))
-        self.api = Api(f"http://127.0.0.1:{self.http_port}", token.read_text().strip())
+        (self.folder / "password").write_text(PASSWORD)
+        token = self.token or add_administrator(self.folder, self.server_environment)
+        self.api = Api(f"http://127.0.0.1:{self.http_port}", token)
 
     @property
     def server_environment(self) -> dict[str, str]:
@@ -210,14 +226,6 @@ class RealSystem:
             self.device_broker.port,
             username="devices",
             password=self.device_broker.passwords["devices"],
-        )
-
-    def _run(self, *words: str) -> None:
-        subprocess.run(
-            [sys.executable, "-m", "sunwell", *words],
-            check=True,
-            env={**os.environ, **self.server_environment},
-            stdout=subprocess.DEVNULL,
         )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.settled import Settled
 from tests.e2e.street import SOS_TOPIC, press, register_home
 from tests.e2e.system import RealSystem, wait_for
 from tests.parts.influx import Bucket
@@ -24,7 +25,7 @@ VOICE = (
 async def speaking(
     mosquitto: Mosquitto,
     device_broker: Mosquitto,
-    pg_url: str,
+    settled: Settled,
     influx_bucket: Bucket,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -33,7 +34,7 @@ async def speaking(
     command = json.dumps([sys.executable, "-c", VOICE, str(tmp_path / "said")])
     monkeypatch.setenv("SUNWELL_GATEWAY_OUTPUTS__VOICE__COMMAND", command)
     monkeypatch.setenv("SUNWELL_GATEWAY_OUTPUTS__VOICE__LONGEST_S", "300")
-    system = RealSystem(tmp_path, mosquitto, device_broker, pg_url, influx_bucket)
+    system = settled.system(tmp_path, mosquitto, device_broker, influx_bucket)
     try:
         await system.start_server()
         system.start_gateway()
