@@ -89,6 +89,19 @@ class ServerSettings(BaseSettings):
         description="Keys that personal data is sealed with, one a line, the newest first, the same at all "
         "servers; empty: made in the data folder. Without them the data is lost: keep a copy elsewhere",
     )
+    push_key_file: Path | None = Field(
+        default=None,
+        description="Key that web push is signed with, the same at all servers; empty: made in the folder",
+    )
+    push_hosts: tuple[str, ...] = Field(
+        default=(
+            "fcm.googleapis.com",
+            "push.services.mozilla.com",
+            "push.apple.com",
+            "notify.windows.com",
+        ),
+        description="Web push services that browsers may name (each with its subdomains)",
+    )
     profiles: Path | None = Field(default=None, description="Folder of further profiles of your own")
 
     @property

@@ -26,6 +26,7 @@ INACTIVITY: Final = "inactivity"
 WATER_LEAK: Final = "water_leak"
 WATER_HIGH: Final = "water_high"
 WATER_LOW: Final = "water_low"
+CHANNEL_FAILING: Final = "channel_failing"
 
 _SERVER_RULES: Final[dict[str, RuleText]] = {
     GATEWAY_OFFLINE: RuleText(
@@ -96,6 +97,12 @@ _SERVER_RULES: Final[dict[str, RuleText]] = {
         advise={
             "zh": "24 小时几乎没有用水。请电话问候；若老人外出，请登记外出。",
             "en": "Hardly any water in 24 hours. Telephone; if the resident is away, register the absence.",
+    CHANNEL_FAILING: RuleText(
+        name={"zh": "通知渠道不通", "en": "A channel fails"},
+        advise={
+            "zh": "这个渠道连续发送失败，消息已改走其他渠道。请检查账号、余额和网络，详见预案页。",
+            "en": "Messages by this channel fail one after the other; others stand in. Check its account, "
+            "credit and network; the playbooks' page shows how each channel does.",
         },
     ),
 }

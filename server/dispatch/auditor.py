@@ -12,13 +12,11 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from gateway.rules.model import Severity, TaskKind
-from server.alarms import repository as records
-from server.alarms import service as alarms
+from gateway.rules.model import Severity
+from server.alarms import own
 from server.alarms.texts import DISPATCH_OVERDUE
-from server.clock import to_ms
 from server.db.base import table_of
-from server.db.models import Area, Delivery, DispatchStep, Heartbeat
+from server.db.models import Delivery, DispatchStep, Heartbeat
 
 OVERDUE: Final = timedelta(seconds=30)
 """Half of the field's first answer time (60 s) would be gone."""
@@ -60,11 +58,19 @@ def audit(session: Session, *, now: datetime) -> Overdue:
     """One round: raises the alarm where something is late, ends it where nothing is, and beats."""
     found = overdue(session, now=now)
     if found:
-        _raise(session, found, now=now)
-    else:
-        alarms.end_alarm(
-            session, source_kind="server", source_id=SOURCE, rule=DISPATCH_OVERDUE, by="server", now=now
+        late = found.steps + found.done_late + found.messages
+        own.raise_own(
+            session,
+            "server",
+            SOURCE,
+            DISPATCH_OVERDUE,
+            Severity.CRITICAL,
+            point="overdue",
+            value=late,
+            now=now,
         )
+    else:
+        own.end(session, "server", SOURCE, DISPATCH_OVERDUE, now=now)
     beat(session, "auditor", now=now, steps=found.steps, done_late=found.done_late, messages=found.messages)
     return found
 
@@ -94,46 +100,3 @@ def _count(session: Session, *where: object) -> int:
     for condition in where:
         query = query.where(condition)  # type: ignore[arg-type]  # any comparison of columns
     return session.scalar(query) or 0
-
-
-def _raise(session: Session, found: Overdue, *, now: datetime) -> None:
-    open_one = records.open_alarm(session, source_kind="server", source_id=SOURCE, rule=DISPATCH_OVERDUE)
-    area_id = session.scalar(select(Area.id).order_by(Area.parent_id.is_not(None), Area.id).limit(1))
-    if open_one is not None or area_id is None:
-        return
-    breach = f"{DISPATCH_OVERDUE}:{to_ms(now)}"
-    alarms.raise_alarm(
-        session,
-        alarms.Breach(
-            source_kind="server",
-            source_id=SOURCE,
-            rule=DISPATCH_OVERDUE,
-            severity=Severity.CRITICAL,
-            task_kind=TaskKind.MAINTENANCE,
-            subject_kind="server",
-            subject_id=SOURCE,
-            area_id=area_id,
-            breach=breach,
-            device_at=now,
-            gateway_at=now,
-            clock_trusted=True,
-        ),
-        {
-            "gateway_id": "server",
-            "epoch": SOURCE,
-            "seq": to_ms(now),
-            "event": "occurred",
-            "breach": breach,
-            "rule": DISPATCH_OVERDUE,
-            "value": {
-                "point": "overdue",
-                "value": found.steps + found.done_late + found.messages,
-                "ends": True,
-            },
-            "device_at": now,
-            "gateway_at": now,
-            "server_at": now,
-            "late": False,
-        },
-        now=now,
-    )

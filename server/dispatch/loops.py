@@ -14,6 +14,7 @@ from server.db.database import Database
 from server.dispatch import auditor, worker
 from server.errors import StoreUnavailableError
 from server.notify.channels import AddressBook, Carrier, carry
+from server.notify.push import Pusher, open_key, subject
 from server.notify.sender import AT_ONCE, Sender, link_key
 
 log = structlog.get_logger(__name__)
@@ -37,6 +38,7 @@ class Dispatch:
             carry=carry,
             link_key=link_key(settings),
             public_url=settings.public_url,
+            push=Pusher(context.database, open_key(settings), subject(settings)),
         )
 
     async def run(self) -> None:
@@ -84,7 +86,7 @@ def run_due(database: Database, book: AddressBook) -> int:
 def _do_step(database: Database, book: AddressBook, step_id: int) -> bool:
     try:
         with database.write() as session:
-            return worker.do_step(session, step_id, book.current(), now=now())
+            return worker.do_step(session, step_id, book.known(session), now=now())
     except StoreUnavailableError:
         raise
     except Exception:  # the one supervised place: a step that cannot be done holds up no other

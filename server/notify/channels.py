@@ -1,27 +1,37 @@
 """The channels that carry messages: whose addresses there are, and handing a message to one.
 
-Addresses are Apprise URLs. They hold tokens and telephone numbers, so they are kept in one secret file that
-is read again when it changes:
+Addresses are Apprise URLs. They hold tokens, so they are kept in one secret file that is read again when it
+changes. What people enter in the pages is only the part that is theirs, a number or a name; it takes the
+place of `{to}` in a gateway of the file:
 
+    gateways:
+      sms: "…://account:token@from/{to}" # a name of your own for the channel, and its Apprise URL
     people:
-      li:                                # a person's login
-        dingtalk: "dingtalk://…"         # a name of your own for the channel, and its Apprise URL
-        sms: "…"                         # in the order in which they are to be tried
+      li:                                # a person's login; whole addresses, tried after those of the pages
+        dingtalk: "dingtalk://…"         # in the order in which they are to be tried
+    probes:
+      sms: "…"                           # where this channel is tried when there is nothing to tell
 """
 
 import stat
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Final, Protocol
+from urllib.parse import quote
 
 import apprise
 import structlog
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from sqlalchemy.orm import Session
+
+from server.notify import addresses
 
 log = structlog.get_logger(__name__)
 
+PUSH: Final = "push"
+"""The person's own browsers, woken by web push; see `server.notify.push`."""
 PAGE: Final = "page"
 """The open pages: they show tasks by themselves, and stand in where a person has no other channel."""
 
@@ -38,17 +48,24 @@ class SendError(Exception):
     """The channel did not take the message: try again, then the next channel."""
 
 
+Name = Annotated[str, Field(pattern=r"^[a-z0-9_]{1,20}$")]
+
+
 class _File(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    people: dict[str, dict[Annotated[str, Field(pattern=r"^[a-z0-9_]{1,20}$")], SecretStr]]
+    people: dict[str, dict[Name, SecretStr]] = {}
+    gateways: dict[Name, SecretStr] = {}
+    probes: dict[Name, SecretStr] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Everybody's addresses: by login, by channel, in order."""
+    """Everybody's addresses by login and channel, in order; and the gateways that take a number or a name."""
 
     people: dict[str, dict[str, SecretStr]] = field(default_factory=dict)
+    gateways: dict[str, SecretStr] = field(default_factory=dict)
+    probes: dict[str, SecretStr] = field(default_factory=dict)
 
     def ordered(self, login: str, wanted: Sequence[str]) -> tuple[str, ...]:
         """The channels to try for this person, the page last: those of `wanted` that there are, or all."""
@@ -60,6 +77,24 @@ class Addresses:
         secret = self.people.get(login, {}).get(channel)
         return None if secret is None else secret.get_secret_value()
 
+    def through(self, channel: str, to: str) -> SecretStr | None:
+        """The address that a gateway makes of a number or a name, if there is this gateway."""
+        gateway = self.gateways.get(channel)
+        if gateway is None:
+            return None
+        return SecretStr(gateway.get_secret_value().replace("{to}", quote(to, safe="")))
+
+    def with_entered(self, entered: Iterable[tuple[str, str, str]]) -> "Addresses":
+        """With what people entered in the pages, (login, channel, their part) in order, before the rest."""
+        people: dict[str, dict[str, SecretStr]] = {}
+        for login, channel, to in entered:
+            address = SecretStr(to) if channel == PUSH else self.through(channel, to)
+            if address is not None:
+                people.setdefault(login, {})[channel] = address
+        for login, channels in self.people.items():
+            people[login] = {**people.get(login, {}), **channels}
+        return replace(self, people=people)
+
 
 @dataclass(slots=True)
 class AddressBook:
@@ -69,6 +104,17 @@ class AddressBook:
     file: Path | None
     _read: Addresses = field(default_factory=Addresses)
     _stamp: tuple[int, int] | None = None
+    _known: Addresses | None = None
+    _known_at: tuple[object, ...] = ()
+
+    def known(self, session: Session) -> Addresses:
+        """The file's addresses and those that people entered in the pages."""
+        of_file = self.current()
+        stamp = (id(of_file), *addresses.stamp(session))
+        if self._known is None or stamp != self._known_at:
+            self._known = of_file.with_entered(addresses.entered(session))
+            self._known_at = stamp
+        return self._known
 
     def current(self) -> Addresses:
         """The addresses as the file has them now."""
@@ -100,9 +146,19 @@ def read(file: Path) -> Addresses:
         raise ChannelsError(f"{file}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
     for login, channels in document.people.items():
         for name, url in channels.items():
-            if name == PAGE or apprise.Apprise.instantiate(url.get_secret_value()) is None:
-                raise ChannelsError(f"{file}: people.{login}.{name}: not an Apprise URL")
-    return Addresses(document.people)
+            _check(file, f"people.{login}.{name}", name, url.get_secret_value())
+    for name, url in document.gateways.items():
+        if "{to}" not in url.get_secret_value():
+            raise ChannelsError(f"{file}: gateways.{name}: write {{to}} where the number or name belongs")
+        _check(file, f"gateways.{name}", name, url.get_secret_value().replace("{to}", "10000000000"))
+    for name, url in document.probes.items():
+        _check(file, f"probes.{name}", name, url.get_secret_value())
+    return Addresses(document.people, document.gateways, document.probes)
+
+
+def _check(file: Path, where: str, name: str, url: str) -> None:
+    if name in (PAGE, PUSH) or apprise.Apprise.instantiate(url) is None:
+        raise ChannelsError(f"{file}: {where}: not an Apprise URL")
 
 
 class Carrier(Protocol):

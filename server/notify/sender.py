@@ -1,20 +1,23 @@
 """Sending what is queued: claim, say it, settle. Blocking; run in threads."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final, Protocol
+from urllib.parse import urlsplit
 
 from sqlalchemy.orm import Session
 
+from gateway.rules.model import Severity
 from server.alarms.texts import RuleTexts
 from server.clock import now as clock
 from server.db.database import Database
 from server.db.models import Area, Delivery, DispatchStep, Gateway, Position, Resident, Task, User, Well
 from server.dispatch import worker
-from server.notify import deliveries, links, texts
-from server.notify.channels import AddressBook, Carrier, SendError
+from server.notify import deliveries, health, links, texts
+from server.notify.channels import PUSH, AddressBook, Carrier, SendError
+from server.policies import service as policies
 from server.settings import ServerSettings, make_secret, read_secret
 
 AT_ONCE: Final = 8
@@ -22,15 +25,29 @@ AT_ONCE: Final = 8
 GONE: Final = "there is no address any more"
 
 
+class Push(Protocol):
+    """What wakes a person's browsers."""
+
+    def send(self, user_id: int, message: Mapping[str, Any]) -> None:
+        """Blocks until a push service has taken it. Raises SendError."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Letter:
-    """One message, ready to be handed over. `url` is None where there is no address any more."""
+    """One message, ready to be handed over. `url` is None where there is no address any more; `link` takes
+    the task, and is empty where nobody is to take it or there is no public address."""
 
     delivery_id: int
     attempt: int
+    channel: str
+    user_id: int
+    task_id: int
     url: str | None
     title: str
     body: str
+    link: str
+    language: str
+    urgent: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +60,7 @@ class Sender:
     carry: Carrier
     link_key: str
     public_url: str
+    push: Push | None = None
 
     def round(self, executor: Executor, *, now: datetime) -> int:
         """Sends what is due; says how many messages were tried."""
@@ -65,7 +83,7 @@ class Sender:
         error: str | None = GONE if letter.url is None else None
         if letter.url is not None:
             try:
-                self.carry(letter.url, letter.title, letter.body)
+                self._carry(letter, letter.url)
             except SendError as refused:
                 error = str(refused)
         now = clock()
@@ -73,19 +91,38 @@ class Sender:
             failed = deliveries.settle(session, letter.delivery_id, letter.attempt, error, now=now)
             if failed is not None:
                 worker.hurry(session, failed, now=now)
+        if letter.url is not None:
+            with self.database.write() as session:
+                health.note(session, letter.channel, error, now=now)
+
+    def _carry(self, letter: Letter, url: str) -> None:
+        if letter.channel != PUSH:
+            self.carry(url, letter.title, self.whole(letter))
+        elif self.push is None:
+            raise SendError("this process wakes no browsers")
+        else:
+            self.push.send(letter.user_id, _notification(letter))
+
+    @staticmethod
+    def whole(letter: Letter) -> str:
+        """The body as channels outside get it: with the link, and a number by which it is found again."""
+        return f"{texts.with_link(letter.body, letter.language, letter.link)} (#{letter.delivery_id})"
 
     def _letter(self, session: Session, delivery: Delivery, *, now: datetime) -> Letter:
         task = session.get_one(Task, delivery.task_id)
         user = session.get_one(User, delivery.user_id)
         kind = session.get_one(DispatchStep, delivery.step_id).kind
         language = user.language if user.language in texts.LANGUAGES else texts.LANGUAGES[0]
-        link = links.Link(delivery_id=delivery.id, task_id=task.id, user_id=user.id)
-        token = links.made(self.link_key, link, now=now)
+        answer = links.Link(delivery_id=delivery.id, task_id=task.id, user_id=user.id)
+        token = links.made(self.link_key, answer, now=now)
         holder = session.get(User, task.assignee_id) if task.assignee_id is not None else None
         area = session.get(Area, task.area_id)
+        kind = "call" if kind == "end" else kind
         title, body = texts.message(
-            "call" if kind == "end" else kind,
+            policies.current(session, texts.MessagePolicy),
+            kind,
             language,
+            delivery.channel,
             texts.Facts(
                 number=task.id,
                 what=self.texts.name(task.rule, language),
@@ -93,17 +130,35 @@ class Sender:
                 who=_about(session, task, language),
                 area=area.name if area is not None else "",
                 holder=holder.name if holder is not None else "",
-                link=f"{self.public_url.rstrip('/')}/take/{token}" if self.public_url else "",
+                drill=task.test,
             ),
         )
-        url = self.book.current().url(user.login, delivery.channel)
+        link = f"/take/{token}" if kind != "taken" else ""
         return Letter(
             delivery_id=delivery.id,
             attempt=delivery.attempts,
-            url=url,
+            channel=delivery.channel,
+            user_id=user.id,
+            task_id=task.id,
+            url=self.book.known(session).url(user.login, delivery.channel),
             title=title,
-            body=f"{body} (#{delivery.id})",
+            body=body,
+            link=f"{self.public_url.rstrip('/')}{link}" if self.public_url and link else "",
+            language=language,
+            urgent=task.severity == Severity.CRITICAL and kind != "taken",
         )
+
+
+def _notification(letter: Letter) -> dict[str, Any]:
+    """What the service worker shows (`static/js/worker.js`)."""
+    return {
+        "title": letter.title,
+        "body": letter.body,
+        "tag": f"task-{letter.task_id}",
+        "path": urlsplit(letter.link).path or f"/tasks/{letter.task_id}",
+        "language": letter.language,
+        "urgent": letter.urgent,
+    }
 
 
 def link_key(settings: ServerSettings) -> str:

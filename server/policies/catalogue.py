@@ -5,6 +5,8 @@ from typing import Final
 
 from server.coverage.policy import CoveragePolicy
 from server.figures.policy import FiguresPolicy
+from server.notify.health import ChannelPolicy
+from server.notify.texts import MessagePolicy
 from server.places.policy import PlacesPolicy
 from server.policies.model import Policy
 from server.residents.policy import ResidentPolicy
@@ -20,5 +22,7 @@ _ALL: Final[tuple[type[Policy], ...]] = (
     WellPolicy,
     CoveragePolicy,
     FiguresPolicy,
+    ChannelPolicy,
+    MessagePolicy,
 )
 POLICIES: Final[Mapping[str, type[Policy]]] = {policy.NAME: policy for policy in _ALL}

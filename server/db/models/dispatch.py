@@ -162,4 +162,5 @@ class ChannelHealth(Base):
     checked_at: Mapped[datetime]
     ok: Mapped[bool]
     since: Mapped[datetime]  # has been so since
+    failures: Mapped[int] = mapped_column(default=0)  # one after the other
     error: Mapped[str] = mapped_column(default="")

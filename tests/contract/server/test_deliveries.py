@@ -47,7 +47,7 @@ def _send(sender: Sender, now: datetime, outcomes: Sequence[str | None] = ()) ->
     for letter in letters:
         error = None
         try:
-            sender.carry(letter.url or "", letter.title, letter.body)
+            sender.carry(letter.url or "", letter.title, sender.whole(letter))
         except SendError as refused:
             error = str(refused)
         with sender.database.write() as session:

@@ -31,6 +31,7 @@ def _people_and_channels() -> None:
         sa.Column("checked_at", UtcDateTime(timezone=True), nullable=False),
         sa.Column("ok", sa.Boolean(), nullable=False),
         sa.Column("since", UtcDateTime(timezone=True), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("error", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("channel", name=op.f("pk_channel_health")),
     )

@@ -1,0 +1,82 @@
+"""How each channel does: from what was sent, and from trying it when there was nothing to tell.
+
+A channel that fails three times one after the other raises an alarm of the server's own, so that somebody
+looks before it is needed; the first message that gets through ends it.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import ClassVar, Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from gateway.rules.model import Severity
+from server.alarms import own
+from server.alarms.texts import CHANNEL_FAILING
+from server.db.models import ChannelHealth
+from server.notify.channels import PAGE, Addresses
+from server.policies.model import Policy, rule
+
+FAILING: Final = 3
+"""Failures one after the other: one person's number may be wrong, three in a row are the channel's."""
+
+
+class ChannelPolicy(Policy):
+    """How channels are watched."""
+
+    NAME: ClassVar = "channels"
+    TITLES: ClassVar = {"zh": "通知渠道", "en": "Channels"}
+
+    probe_minutes: int = rule(
+        60, zh="空闲多久后试发一条", en="Try a channel that was idle for", unit="min", ge=0, le=10_080,
+        source="our choice: an hour without a way to tell people is the most that goes unnoticed; 0: never",
+    )  # fmt: skip
+
+
+def note(session: Session, channel: str, error: str | None, *, now: datetime) -> None:
+    """Writes what came of one message, and raises or ends the alarm where that changes something."""
+    if channel == PAGE:
+        return
+    row = session.scalar(select(ChannelHealth).where(ChannelHealth.channel == channel).with_for_update())
+    if row is None:
+        row = ChannelHealth(channel=channel, ok=True, since=now, failures=0, error="")
+        session.add(row)
+    row.checked_at = now
+    row.error = "" if error is None else error[:200]
+    row.failures = 0 if error is None else row.failures + 1
+    ok = row.failures < FAILING
+    if ok is row.ok:
+        return
+    row.ok, row.since = ok, now
+    if ok:
+        own.end(session, "channel", channel, CHANNEL_FAILING, now=now)
+    else:
+        own.raise_own(
+            session, "channel", channel, CHANNEL_FAILING, Severity.MAJOR, point="failures",
+            value=row.failures, now=now,
+        )  # fmt: skip
+
+
+def all_of(session: Session) -> Sequence[ChannelHealth]:
+    """All channels that were ever used or tried."""
+    return session.scalars(select(ChannelHealth).order_by(ChannelHealth.channel)).all()
+
+
+def idle(session: Session, addresses: Addresses, *, minutes: int, now: datetime) -> list[str]:
+    """Takes the channels that have a place to be tried at and were idle for so long: they are this process's
+    to try now, other processes pass by them."""
+    if not minutes:
+        return []
+    taken: list[str] = []
+    rows = {row.channel: row for row in session.scalars(select(ChannelHealth).with_for_update())}
+    for channel in addresses.probes:
+        row = rows.get(channel)
+        if row is not None and row.checked_at > now - timedelta(minutes=minutes):
+            continue
+        if row is None:
+            row = ChannelHealth(channel=channel, ok=True, since=now, failures=0, error="")
+            session.add(row)
+        row.checked_at = now
+        taken.append(channel)
+    return taken
