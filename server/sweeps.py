@@ -19,6 +19,8 @@ from server.commissioning import service as commissioning
 from server.context import Context
 from server.errors import StoreUnavailableError
 from server.gateways import service as gateways
+from server.notify import probing
+from server.notify.channels import AddressBook, carry
 from server.rhythm import learning, watching, water
 
 log = structlog.get_logger(__name__)
@@ -61,6 +63,8 @@ async def _rhythms(context: Context, _started: datetime, at: datetime) -> None:
 
 async def _water(context: Context, started: datetime, at: datetime) -> None:
     await water.sweep(context, started=started, now=at)
+def _channels(context: Context, _started: datetime, at: datetime) -> None:
+    probing.try_idle(context.database, AddressBook(context.settings.channels_file), carry, now=at)
 
 
 SWEEPS: Final = (
@@ -69,6 +73,7 @@ SWEEPS: Final = (
     Sweep("quiet", 60.0, _quiet),
     Sweep("rhythms", 30.0, _rhythms),
     Sweep("water", 1800.0, _water),
+    Sweep("channels", 30.0, _channels),
 )
 
 

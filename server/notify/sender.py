@@ -23,6 +23,7 @@ from server.settings import ServerSettings, make_secret, read_secret
 AT_ONCE: Final = 8
 """Messages that one process sends at the same time."""
 GONE: Final = "there is no address any more"
+_NOT_TO_TAKE: Final = frozenset({StepKind.TAKEN, StepKind.INFORM})
 
 
 class Push(Protocol):
@@ -133,7 +134,7 @@ class Sender:
                 drill=task.test,
             ),
         )
-        link = f"/take/{token}" if kind != "taken" else ""
+        link = f"/take/{token}" if kind not in _NOT_TO_TAKE else ""
         return Letter(
             delivery_id=delivery.id,
             attempt=delivery.attempts,

@@ -123,6 +123,12 @@ def message(policy: MessagePolicy, kind: str, language: str, channel: str, facts
     return mark + words.title.format(**known), body if minimal else "\n".join((body, *facts.asks))
 
 
+def probe(policy: MessagePolicy) -> tuple[str, str]:
+    """The title and the body of a message that tries a channel, in the first language."""
+    words = next(each for each in policy.messages if (each.kind, each.language) == ("probe", LANGUAGES[0]))
+    return words.title, words.body
+
+
 def with_link(body: str, language: str, link: str) -> str:
     """The body with the link that takes the task, where there is one."""
     return f"{body}\n{_packaged().link[language].format(link=link)}" if link else body

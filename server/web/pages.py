@@ -23,6 +23,7 @@ from server.web.live.routes import router as live
 from server.web.login.routes import router as login
 from server.web.map.routes import router as street
 from server.web.navigation import ENTRIES, Entry
+from server.web.notices.routes import router as notices
 from server.web.playbooks.asks import router as asks
 from server.web.playbooks.routes import router as playbooks
 from server.web.playbooks.take import router as take
@@ -49,6 +50,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     playbooks,
     policies,
     asks,
+    notices,
     take,
 )
 

@@ -46,6 +46,9 @@ PAGES = {
     "/devices/new": {"administrator", "maintenance", "installer"},
     "/playbooks": {"manager", "administrator"},
     "/playbooks/care/critical": {"manager", "administrator"},
+    "/policies": {"manager", "administrator"},
+    "/policies/messages": {"manager", "administrator"},
+    "/notices": set(PEOPLE),
     "/quarantine": {"administrator", "maintenance", "installer"},
 }
 """Who sees what. Others get 403, or 404 for a task that is not their kind."""

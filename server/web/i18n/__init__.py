@@ -13,6 +13,7 @@ from server.web.i18n import (
     governing,
     installing,
     machines,
+    noticing,
     registering,
     wells,
     zh,
@@ -28,6 +29,7 @@ _DOMAINS: Final = (
     governing,
     covering,
     wells,
+    noticing,
 )
 TABLES: Final[Mapping[str, Mapping[str, str]]] = {
     "zh": dict(ChainMap(*(domain.ZH for domain in _DOMAINS), zh.WORDS)),

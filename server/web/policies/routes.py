@@ -39,21 +39,21 @@ def listed(request: Request, context: GetContext, viewer: GetViewer) -> Response
     return render(request, "policies/list.html", viewer, here="policies:list", policies=shown)
 
 
-@router.get("/policies/{name}", name="policies:edit")
-def edit(request: Request, context: GetContext, viewer: GetViewer, name: str) -> Response:
+@router.get("/policies/{policy_name}", name="policies:edit")
+def edit(request: Request, context: GetContext, viewer: GetViewer, policy_name: str) -> Response:
     """The form of one, and its history."""
     viewer.require(Right.PLAYBOOKS)
-    policy = _found(name)
+    policy = _found(policy_name)
     language = language_of(request, viewer)
     with context.database.read() as session:
         now_says = service.current(session, policy)
-        history = service.history_with_people(session, name)
+        history = service.history_with_people(session, policy_name)
     return render(
         request,
         "policies/edit.html",
         viewer,
         here="policies:list",
-        name=name,
+        name=policy_name,
         title=policy.TITLES[language],
         inputs=form.inputs(now_says, language),
         history=[(row, person, form.summary(service.read(policy, row), language)) for row, person in history],
@@ -61,11 +61,11 @@ def edit(request: Request, context: GetContext, viewer: GetViewer, name: str) ->
     )
 
 
-@router.post("/policies/{name}", name="policies:save")
-async def save(request: Request, context: GetContext, viewer: GetViewer, name: str) -> Response:
+@router.post("/policies/{policy_name}", name="policies:save")
+async def save(request: Request, context: GetContext, viewer: GetViewer, policy_name: str) -> Response:
     """Saves the next version, or goes back to the packaged one."""
     viewer.require(Right.PLAYBOOKS)
-    policy = _found(name)
+    policy = _found(policy_name)
     language = language_of(request, viewer)
     fields = {key: value for key, value in (await request.form()).multi_items() if isinstance(value, str)}
     try:
@@ -77,7 +77,7 @@ async def save(request: Request, context: GetContext, viewer: GetViewer, name: s
             viewer,
             status=_WRONG,
             here="policies:list",
-            name=name,
+            name=policy_name,
             title=policy.TITLES[language],
             inputs=form.again(policy, fields, language),
             history=[],
@@ -85,7 +85,7 @@ async def save(request: Request, context: GetContext, viewer: GetViewer, name: s
         )
     with context.database.write() as session:
         service.put(session, viewer, wanted, now=now())
-    return RedirectResponse(str(request.app.url_path_for("policies:edit", name=name)), 303)
+    return RedirectResponse(str(request.app.url_path_for("policies:edit", policy_name=policy_name)), 303)
 
 
 def _found(name: str) -> type[Policy]:

@@ -52,6 +52,7 @@ CHOSEN = {
     "enrolment.state.": [*EnrolmentState],
     "install.state.": [*Protection],
     "install.state_help.": [*Protection],
+    "notices.channel.": ["push", "page"],
     "install.test.": ["waiting", "seen", "signed_off", "cancelled", "raised", "expired"],
     "install.reason.": REASONS,
     "import.kind.": KINDS,

@@ -1,0 +1,1 @@
+"""How a person is reached: their addresses, and the browsers that may be woken."""
