@@ -14,7 +14,8 @@ from server.alarms.texts import RuleTexts
 from server.clock import now as clock
 from server.db.database import Database
 from server.db.models import Area, Delivery, DispatchStep, Gateway, Position, Resident, Task, User, Well
-from server.dispatch import worker
+from server.dispatch import playbooks, worker
+from server.dispatch.core import StepKind
 from server.notify import deliveries, health, links, texts
 from server.notify.channels import PUSH, AddressBook, Carrier, SendError
 from server.policies import service as policies
@@ -112,13 +113,13 @@ class Sender:
     def _letter(self, session: Session, delivery: Delivery, *, now: datetime) -> Letter:
         task = session.get_one(Task, delivery.task_id)
         user = session.get_one(User, delivery.user_id)
-        kind = session.get_one(DispatchStep, delivery.step_id).kind
+        step = session.get_one(DispatchStep, delivery.step_id)
         language = user.language if user.language in texts.LANGUAGES else texts.LANGUAGES[0]
         answer = links.Link(delivery_id=delivery.id, task_id=task.id, user_id=user.id)
         token = links.made(self.link_key, answer, now=now)
         holder = session.get(User, task.assignee_id) if task.assignee_id is not None else None
         area = session.get(Area, task.area_id)
-        kind = "call" if kind == "end" else kind
+        kind = StepKind.CALL if step.kind == StepKind.END else step.kind
         title, body = texts.message(
             policies.current(session, texts.MessagePolicy),
             kind,
@@ -132,6 +133,7 @@ class Sender:
                 area=area.name if area is not None else "",
                 holder=holder.name if holder is not None else "",
                 drill=task.test,
+                asks=_asks(session, task, step, language),
             ),
         )
         link = f"/take/{token}" if kind not in _NOT_TO_TAKE else ""
@@ -148,6 +150,13 @@ class Sender:
             language=language,
             urgent=task.severity == Severity.CRITICAL and kind != "taken",
         )
+
+
+def _asks(session: Session, task: Task, step: DispatchStep, language: str) -> tuple[str, ...]:
+    if step.kind != StepKind.CALL:
+        return ()
+    steps = playbooks.loaded(session, step.playbook_id, task).steps
+    return texts.asked(steps[min(step.number, len(steps) - 1)].ask, language)
 
 
 def _notification(letter: Letter) -> dict[str, Any]:

@@ -52,6 +52,7 @@ class _Packaged(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     messages: list[Message]
+    asks: dict[str, dict[str, str]]
     link: dict[str, str]
     drill: dict[str, str]
     severity: dict[str, dict[str, str]]
@@ -127,6 +128,12 @@ def probe(policy: MessagePolicy) -> tuple[str, str]:
     """The title and the body of a message that tries a channel, in the first language."""
     words = next(each for each in policy.messages if (each.kind, each.language) == ("probe", LANGUAGES[0]))
     return words.title, words.body
+
+
+def asked(ask: str, language: str) -> tuple[str, ...]:
+    """What a step asks of whoever is told, beside going there."""
+    line = _packaged().asks[language].get(ask)
+    return () if line is None else (line,)
 
 
 def with_link(body: str, language: str, link: str) -> str:
