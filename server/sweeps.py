@@ -63,6 +63,8 @@ async def _rhythms(context: Context, _started: datetime, at: datetime) -> None:
 
 async def _water(context: Context, started: datetime, at: datetime) -> None:
     await water.sweep(context, started=started, now=at)
+
+
 def _channels(context: Context, _started: datetime, at: datetime) -> None:
     probing.try_idle(context.database, AddressBook(context.settings.channels_file), carry, now=at)
 

@@ -97,6 +97,8 @@ _SERVER_RULES: Final[dict[str, RuleText]] = {
         advise={
             "zh": "24 小时几乎没有用水。请电话问候；若老人外出，请登记外出。",
             "en": "Hardly any water in 24 hours. Telephone; if the resident is away, register the absence.",
+        },
+    ),
     CHANNEL_FAILING: RuleText(
         name={"zh": "通知渠道不通", "en": "A channel fails"},
         advise={
