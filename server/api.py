@@ -31,6 +31,7 @@ from server.residents.routes import router as residents
 from server.tasks.routes import router as tasks
 from server.users.routes import router as users
 from server.web.csrf import same_origin
+from server.windows.routes import router as windows
 
 PREFIX = "/api/v1"
 
@@ -40,7 +41,7 @@ def mount(app: FastAPI) -> None:
     v1 = APIRouter(prefix=PREFIX, dependencies=[Depends(same_origin)])
     for router in (tasks, alarms, devices, commands, found, places, enrolment, readings, users, audit):
         v1.include_router(router)
-    for router in (residents, commissioning, dispatch, importing, policies):
+    for router in (residents, commissioning, dispatch, importing, policies, windows):
         v1.include_router(router)
     app.include_router(v1)
     app.include_router(enrolling, prefix=PREFIX)

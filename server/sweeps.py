@@ -22,6 +22,7 @@ from server.gateways import service as gateways
 from server.notify import probing
 from server.notify.channels import AddressBook, carry
 from server.rhythm import learning, watching, water
+from server.windows import muting
 
 log = structlog.get_logger(__name__)
 SLOW_S: Final = 30.0
@@ -76,6 +77,7 @@ SWEEPS: Final = (
     Sweep("rhythms", 30.0, _rhythms),
     Sweep("water", 1800.0, _water),
     Sweep("channels", 30.0, _channels),
+    Sweep("windows", 5.0, muting.look),
 )
 
 

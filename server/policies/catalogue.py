@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from server.alarms.policy import JoiningPolicy
 from server.coverage.policy import CoveragePolicy
 from server.figures.policy import FiguresPolicy
 from server.notify.health import ChannelPolicy
@@ -13,6 +14,7 @@ from server.residents.policy import ResidentPolicy
 from server.rhythm.policy import RhythmPolicy
 from server.tasks.policy import TaskPolicy
 from server.wells.policy import WellPolicy
+from server.windows.policy import WindowPolicy
 
 _ALL: Final[tuple[type[Policy], ...]] = (
     ResidentPolicy,
@@ -24,5 +26,7 @@ _ALL: Final[tuple[type[Policy], ...]] = (
     FiguresPolicy,
     ChannelPolicy,
     MessagePolicy,
+    JoiningPolicy,
+    WindowPolicy,
 )
 POLICIES: Final[Mapping[str, type[Policy]]] = {policy.NAME: policy for policy in _ALL}

@@ -1,13 +1,14 @@
 """How the world's side of a task is written: a need opens one or joins it, an alarm's end is noted."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from gateway.rules.model import WORST_FIRST, Severity, TaskKind
+from server.alarms import joining
 from server.db.append import append
 from server.db.database import Change, announce
 from server.db.models import Task, TaskEvent
@@ -17,6 +18,12 @@ from server.dispatch import planning
 from server.dispatch.core import Happened
 from server.tasks.states import TaskAction, TaskState, move
 from server.wells import informing
+from server.windows import judging
+from server.windows.core import Declared, Expected, Sign
+
+HELD: Final = frozenset({TaskState.ACKNOWLEDGED, TaskState.ON_THE_WAY, TaskState.ON_SITE})
+"""Somebody has it."""
+UNANSWERED: Final = frozenset({TaskState.NEW, TaskState.DISPATCHED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,10 +44,18 @@ class Need:
     source_id: str
     value: dict[str, Any]
 
+    @property
+    def silence(self) -> bool:
+        """Whether it says only that nothing is heard: no point spoke."""
+        return "point" in self.value and self.value["point"] is None
+
 
 def open_or_join(session: Session, need: Need, *, now: datetime) -> int:
     """The number of the one open task of (kind, subject), opened or joined: the unique index decides. The
-    worst severity wins and names the task. A resolved task comes back: the need was not met after all."""
+    worst severity wins and names the task. A resolved task comes back: the need was not met after all. What
+    was declared as work tells nobody, and what was declared as a drill is a test (`server.windows`)."""
+    if need.kind is TaskKind.CARE and need.subject_kind == "resident":
+        need = replace(need, subject_id=joining.home_of(session, need.subject_id, now=now))
     values = {
         "kind": need.kind,
         "subject_kind": need.subject_kind,
@@ -66,12 +81,20 @@ def open_or_join(session: Session, need: Need, *, now: datetime) -> int:
         where=OPEN_TASK,
         take=("last_at",),
         count=("occurrences", "version"),
-        back=("id", "version", "state", "severity"),
+        back=("id", "version", "state", "severity", "muted", "test"),
     )
     opened = task.version == 1
     before = TaskState(task.state)
     state = before if opened else move(before, TaskAction.RECUR)
     change: dict[str, Any] = {} if state is before else {"state": state}
+    # A task that people were told of stays theirs: only what opens one, or joins a quiet one, is looked at.
+    expected = _expected(session, need, now=now) if opened or task.muted or task.test else Expected()
+    if opened:
+        change |= _opened_as(session, need, expected, now=now)
+    elif task.muted and expected.work is None:
+        change["muted"] = False
+    if not opened and task.test and expected.drill is None:
+        change["test"] = False
     if _rank(need.severity) < _rank(task.severity):
         change |= {"severity": need.severity, "rule": need.rule}
     if change:
@@ -95,16 +118,65 @@ def open_or_join(session: Session, need: Need, *, now: datetime) -> int:
             },
         },
     )
-    what = _what(opened=opened, reopened=state is not before, worse="severity" in change)
-    if what is Happened.OPENED:
-        planning.opened(session, need, task.id, now=now)
-    else:
-        planning.breach_happened(session, task.id, state, what, now=now)
-    if informing.concerns(session, need.kind, need.rule):
-        planning.inform(session, task.id, now=now)
+    _note_expected(session, task.id, state, change, expected, opened=opened, now=now)
+    muted = change.get("muted", task.muted)
+    unmuted = task.muted and not muted
+    if not muted or state in HELD:
+        opens = opened or (unmuted and state not in HELD)
+        what = _what(opened=opens, reopened=state is not before, worse="severity" in change)
+        if opened:
+            planning.opened(session, need, task.id, now=now)
+        else:
+            planning.breach_happened(session, task.id, state, what, now=now)
+        if informing.concerns(session, need.kind, need.rule):
+            planning.inform(session, task.id, now=now)
     announce(session, Change("task", str(task.id), "opened" if opened else "recurred"))
     number: int = task.id
     return number
+
+
+def withdraw(session: Session, task: Task, *, reason: str, now: datetime) -> bool:
+    """Ends a task that nobody has taken and nobody needs any more; `reason` is a word that the pages know.
+    False where somebody has it already: then it is theirs to end. The caller holds the task's row."""
+    before = TaskState(task.state)
+    if before not in UNANSWERED:
+        return False
+    task.state = move(before, TaskAction.CANCEL)
+    task.closed_at = now
+    task.version += 1
+    note_event(session, task.id, "withdrawn", before, TaskState(task.state), {"reason": reason}, now=now)
+    planning.happened(session, task, Happened.ENDED, now=now)
+    announce(session, Change("task", str(task.id), "withdrawn"))
+    return True
+
+
+def unmute(session: Session, task: Task, *, reason: str, now: datetime) -> None:
+    """Tells of a task that was kept quiet, as if it had been opened now. The caller holds its row."""
+    task.muted = False
+    task.version += 1
+    state = TaskState(task.state)
+    note_event(session, task.id, "unmuted", state, state, {"reason": reason, "rule": task.rule}, now=now)
+    session.flush()
+    if state in UNANSWERED:
+        planning.happened(session, task, Happened.OPENED, now=now)
+        if informing.concerns(session, TaskKind(task.kind), task.rule):
+            planning.inform(session, task.id, now=now)
+    announce(session, Change("task", str(task.id), "opened"))
+
+
+def note_event(
+    session: Session,
+    task_id: int,
+    action: str,
+    before: TaskState,
+    after: TaskState,
+    detail: dict[str, Any],
+    *,
+    now: datetime,
+) -> None:
+    """A line on the timeline that is nobody's doing."""
+    values = {"task_id": task_id, "at": now, "action": action, "from_state": before, "to_state": after}
+    append(session, TaskEvent, {**values, "detail": detail})
 
 
 def note_cleared(session: Session, *, task_id: int, rule: str, source_id: str, now: datetime) -> None:
@@ -124,6 +196,53 @@ def note_cleared(session: Session, *, task_id: int, rule: str, source_id: str, n
     )
     task.version += 1
     announce(session, Change("task", str(task_id), "cleared"))
+
+
+def _expected(session: Session, need: Need, *, now: datetime) -> Expected:
+    return judging.judge(
+        session,
+        Sign(kind=need.kind, rule=need.rule, source_kind=need.source_kind, silence=need.silence),
+        area_id=need.area_id,
+        source=(need.source_kind, need.source_id),
+        subject=(need.subject_kind, need.subject_id),
+        now=now,
+    )
+
+
+def _opened_as(session: Session, need: Need, expected: Expected, *, now: datetime) -> dict[str, Any]:
+    before = joining.closed_before(
+        session, kind=need.kind, subject_kind=need.subject_kind, subject_id=need.subject_id, now=now
+    )
+    change: dict[str, Any] = {} if before is None else {"parent_id": before}
+    if expected.work is not None:
+        change["muted"] = True
+    if expected.drill is not None:
+        change["test"] = True
+    return change
+
+
+def _note_expected(
+    session: Session,
+    task_id: int,
+    state: TaskState,
+    change: dict[str, Any],
+    expected: Expected,
+    *,
+    opened: bool,
+    now: datetime,
+) -> None:
+    if opened and expected.work is not None:
+        note_event(session, task_id, "muted", state, state, _detail(expected.work), now=now)
+    if opened and expected.drill is not None:
+        note_event(session, task_id, "drill", state, state, _detail(expected.drill), now=now)
+    if change.get("muted") is False:
+        note_event(session, task_id, "unmuted", state, state, {"reason": "unexpected"}, now=now)
+    if change.get("test") is False:
+        note_event(session, task_id, "no_drill", state, state, {}, now=now)
+
+
+def _detail(window: Declared) -> dict[str, Any]:
+    return {"window": window.id, "reason": window.reason, "until": window.until.isoformat()}
 
 
 def _what(*, opened: bool, reopened: bool, worse: bool) -> Happened:

@@ -31,6 +31,7 @@ from server.tasks import repository
 from server.tasks.states import TaskAction, TaskState, possible
 from server.users.roles import Right, Role
 from server.users.viewer import Viewer
+from server.windows import repository as windows
 
 MASK = "**"
 _CALLED = (
@@ -62,7 +63,8 @@ class Subject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskView:
-    """A line of the task list. `names` is what the task is called, by language."""
+    """A line of the task list. `names` is what the task is called, by language. A `muted` one was declared as
+    work (`muted_for` says what): nobody is told of it; a `test` is a drill's."""
 
     id: int
     kind: str
@@ -88,6 +90,10 @@ class TaskView:
     assignee: str | None
     outcome: str | None
     version: int
+    test: bool = False
+    muted: bool = False
+    muted_for: str = ""
+    parent_id: int | None = None
     actions: tuple[TaskAction, ...] = ()
 
 
@@ -135,6 +141,7 @@ def views(
     subjects = _subjects(session, viewer, tasks)
     areas = _names(session, Area, {task.area_id for task in tasks})
     people = _names(session, User, {task.assignee_id for task in tasks if task.assignee_id is not None})
+    work = windows.reasons(session, [task.id for task in tasks if task.muted])
     return [
         TaskView(
             id=task.id,
@@ -161,6 +168,10 @@ def views(
             assignee=people.get(task.assignee_id) if task.assignee_id is not None else None,
             outcome=task.outcome,
             version=task.version,
+            test=task.test,
+            muted=task.muted,
+            muted_for=work.get(task.id, ""),
+            parent_id=task.parent_id,
             actions=_actions(viewer, task),
         )
         for task in tasks

@@ -24,6 +24,7 @@ class Resident(Base):
     """A person who is looked after at home, with what a helper must know to get to them."""
 
     __tablename__ = "residents"
+    __table_args__ = (Index("ix_residents_address", "address"),)
 
     id: Mapped[str] = mapped_column(primary_key=True)
     area_id: Mapped[str] = mapped_column(ForeignKey("areas.id"), index=True)

@@ -344,6 +344,7 @@ def _work() -> None:
 def _columns() -> None:
     op.add_column("residents", sa.Column("left_at", UtcDateTime(timezone=True), nullable=True))
     op.add_column("residents", sa.Column("erased_at", UtcDateTime(timezone=True), nullable=True))
+    op.create_index("ix_residents_address", "residents", ["address"], unique=False)
     op.add_column("tasks", sa.Column("test", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.add_column("tasks", sa.Column("muted", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.add_column("tasks", sa.Column("level", sa.String(), nullable=False, server_default="community"))

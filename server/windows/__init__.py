@@ -1,0 +1,1 @@
+"""Times in which alarms are expected: work at a place (recorded, nobody is told), and drills (tests)."""

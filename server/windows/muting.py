@@ -1,0 +1,90 @@
+"""The end of quiet: when no declared work covers a muted task any more, what still stands is told.
+
+A cover that was left open, a sensor that still is silent: dispatched as if it had come now. What had no end
+of its own (a shock to a cover) and what has ended meanwhile was the work itself: its task ends with it,
+unless somebody has taken it. A press or a fall is never taken for the work itself.
+"""
+
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from gateway.rules.model import TaskKind
+from server.context import Context
+from server.db.models import Alarm, Occurrence, Task
+from server.tasks import intake
+from server.windows.core import Sign
+from server.windows.judging import judge
+
+LEFT_OPEN: Final = "left_open"
+WORK_OVER: Final = "work_over"
+MOST: Final = 200
+"""Tasks of one round: the rest waits for the next."""
+_PEOPLE: Final = frozenset({TaskKind.CARE, TaskKind.PUBLIC_HEALTH})
+
+
+def look(context: Context, _started: datetime, at: datetime) -> None:
+    """What declared work kept quiet and still stands when it is over is told; one look where all is told."""
+    with context.database.read() as session:
+        waits = needs_sweep(session)
+    if waits:
+        with context.database.write() as session:
+            sweep(session, now=at)
+
+
+def needs_sweep(session: Session) -> bool:
+    """Whether any task is muted."""
+    return session.scalar(_muted().limit(1)) is not None
+
+
+def sweep(session: Session, *, now: datetime) -> None:
+    """One round over all muted tasks."""
+    for task_id in session.scalars(_muted().order_by(Task.id).limit(MOST)).all():
+        task = session.get(Task, task_id, with_for_update=True, populate_existing=True)
+        if task is not None and task.muted and task.closed_at is None:
+            _judge(session, task, now=now)
+
+
+def _judge(session: Session, task: Task, *, now: datetime) -> None:
+    alarms = session.scalars(select(Alarm).where(Alarm.task_id == task.id).order_by(Alarm.id)).all()
+    newest = {alarm.id: _newest_value(session, alarm.id) for alarm in alarms}
+    if all(_covered(session, task, alarm, newest[alarm.id], now=now) for alarm in alarms):
+        return
+    standing = [
+        alarm
+        for alarm in alarms
+        if alarm.cleared_at is None and (task.kind in _PEOPLE or newest[alarm.id].get("ends", True))
+    ]
+    if standing:
+        intake.unmute(session, task, reason=LEFT_OPEN, now=now)
+    elif intake.withdraw(session, task, reason=WORK_OVER, now=now):
+        for alarm in alarms:
+            if alarm.cleared_at is None:
+                alarm.cleared_at, alarm.cleared_by = now, "server"
+    else:
+        task.muted = False
+
+
+def _covered(session: Session, task: Task, alarm: Alarm, value: dict[str, object], *, now: datetime) -> bool:
+    silence = "point" in value and value["point"] is None
+    sign = Sign(kind=task.kind, rule=alarm.rule, source_kind=alarm.source_kind, silence=silence)
+    found = judge(
+        session,
+        sign,
+        area_id=alarm.area_id,
+        source=(alarm.source_kind, alarm.source_id),
+        subject=(task.subject_kind, task.subject_id),
+        now=now,
+    )
+    return found.work is not None
+
+
+def _newest_value(session: Session, alarm_id: int) -> dict[str, object]:
+    query = select(Occurrence.value).where(Occurrence.alarm_id == alarm_id, Occurrence.event == "occurred")
+    return session.scalar(query.order_by(Occurrence.id.desc()).limit(1)) or {}
+
+
+def _muted() -> Select[int]:
+    return select(Task.id).where(Task.muted.is_(True), Task.closed_at.is_(None))

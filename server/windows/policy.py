@@ -1,0 +1,48 @@
+"""What a declared time may quieten, and for how long."""
+
+from typing import ClassVar
+
+from server.policies.model import Policy, rule
+
+_KILLS = ("gas", "gas_co", "gas_low", "fire", "water_rising")
+
+
+class WindowPolicy(Policy):
+    """Limits of work and drill windows."""
+
+    NAME: ClassVar = "windows"
+    TITLES: ClassVar = {"zh": "作业与演练", "en": "Work and drills"}
+
+    work_hours: int = rule(
+        72,
+        zh="一次作业最长",
+        en="Longest work window",
+        unit="h",
+        source="a weekend: what is forgotten must end by itself",
+        ge=1,
+        le=720,
+    )
+    home_hours: int = rule(
+        8,
+        zh="老人或其装位的作业最长",
+        en="Longest work window at a resident's",
+        unit="h",
+        source="a working day: nobody is left unwatched over night",
+        ge=1,
+        le=72,
+    )
+    drill_hours: int = rule(
+        8,
+        zh="一次演练最长",
+        en="Longest drill",
+        unit="h",
+        source="a working day",
+        ge=1,
+        le=72,
+    )
+    never_muted: list[str] = rule(
+        list(_KILLS),
+        zh="作业期间也照常派单的规则",
+        en="Rules that call people during work too",
+        source="gas, fire and rising water kill the crew whose work was declared",
+    )

@@ -1,0 +1,70 @@
+"""SQL of windows: those that run, and what an alarm lies in."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+from sqlalchemy import bindparam, or_, select
+from sqlalchemy.orm import Session
+
+from server.db.models import Area, Attachment, Device, Position, TaskEvent, Window
+from server.windows.core import Declared, Place
+
+_RUNNING = select(
+    Window.id, Window.kind, Window.scope_kind, Window.scope_id, Window.until, Window.reason
+).where(Window.since <= bindparam("now"), Window.until > bindparam("now"), Window.ended_at.is_(None))
+_OF_POSITION = (
+    select(Position.resident_id, Position.well_id, Device.gateway_id)
+    .outerjoin(Attachment, (Attachment.position_id == Position.id) & Attachment.until.is_(None))
+    .outerjoin(Device, Device.id == Attachment.device_id)
+    .where(Position.id == bindparam("id"))
+)
+
+
+def running(session: Session, *, now: datetime) -> list[Declared]:
+    """The windows that run now."""
+    return [
+        Declared(
+            id=row.id,
+            kind=row.kind,
+            scope=(row.scope_kind, row.scope_id),
+            until=row.until,
+            reason=row.reason,
+        )
+        for row in session.connection().execute(_RUNNING, {"now": now})
+    ]
+
+
+def place_of(
+    session: Session, *, area_id: str, source: tuple[str, str], subject: tuple[str, str] | None = None
+) -> Place:
+    """Everything that an alarm of `source` lies in."""
+    found = {source} | ({subject} if subject is not None else set())
+    area = session.get(Area, area_id)
+    while area is not None and ("area", area.id) not in found:
+        found.add(("area", area.id))
+        area = session.get(Area, area.parent_id) if area.parent_id is not None else None
+    if source[0] == "position":
+        row = session.connection().execute(_OF_POSITION, {"id": source[1]}).one_or_none()
+        if row is not None:
+            named = (("resident", row.resident_id), ("well", row.well_id), ("gateway", row.gateway_id))
+            found |= {(kind, key) for kind, key in named if key is not None}
+    return frozenset(found)
+
+
+def reasons(session: Session, task_ids: Collection[int]) -> dict[int, str]:
+    """Why these tasks are muted, by task."""
+    if not task_ids:
+        return {}
+    query = (
+        select(TaskEvent.task_id, TaskEvent.detail)
+        .where(TaskEvent.task_id.in_(task_ids), TaskEvent.action == "muted")
+        .order_by(TaskEvent.id)
+    )
+    return {row.task_id: str(row.detail.get("reason", "")) for row in session.execute(query)}
+
+
+def listed(session: Session, *, ended_after: datetime, limit: int = 200) -> Sequence[Window]:
+    """Windows that run, are to come, or ended after `ended_after`; the newest first."""
+    lasts = or_(Window.ended_at.is_(None), Window.ended_at > ended_after)
+    query = select(Window).where(Window.until > ended_after, lasts)
+    return session.scalars(query.order_by(Window.since.desc(), Window.id.desc()).limit(limit)).all()

@@ -1,0 +1,265 @@
+"""Declared work keeps quiet what is expected and tells what is left; drills count as tests. Both engines."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import select
+
+from gateway.rules.model import Severity, TaskKind
+from server.db.database import Database
+from server.db.models import Alarm, CommissioningTest, DispatchStep, Occurrence, Task, TaskEvent, Window
+from server.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
+from server.tasks import service as tasks
+from server.tasks.states import TaskAction
+from server.users.roles import Role
+from server.users.viewer import Viewer
+from server.windows import muting, repository, service
+from server.windows.schemas import WindowIn
+from tests.contract.server.conftest import NOW, viewer_of
+from tests.contract.server.test_alarm_record import opened_cover, press, record
+
+WELL = ("well", "w1")
+
+
+def at(minutes: float) -> datetime:
+    """That long after the beginning."""
+    return NOW + timedelta(minutes=minutes)
+
+
+def declare(
+    database: Database,
+    scope: tuple[str, str] = WELL,
+    *,
+    kind: str = "work",
+    login: str = "zhou",
+    minutes: float = 60,
+    since: datetime | None = None,
+) -> Window:
+    """A window from the beginning on."""
+    wanted = WindowIn.model_validate(
+        {
+            "kind": kind,
+            "scope_kind": scope[0],
+            "scope_id": scope[1],
+            "since": since,
+            "until": at(minutes),
+            "reason": "更换井盖",
+        }
+    )
+    with database.write() as session:
+        return service.declare(session, viewer_of(database, login), wanted, now=NOW)
+
+
+def sweep(database: Database, minutes: float) -> None:
+    """The server looks."""
+    with database.read() as session:
+        if not muting.needs_sweep(session):
+            return
+    with database.write() as session:
+        muting.sweep(session, now=at(minutes))
+
+
+def task(database: Database, number: int = 1) -> Task:
+    """A task as it stands."""
+    with database.read() as session:
+        return session.get_one(Task, number)
+
+
+def planned(database: Database, number: int = 1) -> list[str]:
+    """What falls due for it."""
+    with database.read() as session:
+        query = select(DispatchStep.kind).where(
+            DispatchStep.task_id == number, DispatchStep.state == "planned", DispatchStep.kind != "inform"
+        )
+        return list(session.scalars(query))
+
+
+def actions(database: Database, number: int = 1) -> list[tuple[str, str]]:
+    """The timeline: actions with their reasons."""
+    with database.read() as session:
+        query = select(TaskEvent).where(TaskEvent.task_id == number).order_by(TaskEvent.id)
+        return [(event.action, event.detail.get("reason", "")) for event in session.scalars(query)]
+
+
+@pytest.mark.parametrize("scope", [WELL, ("area", "area"), ("position", "well"), ("gateway", "gw-1")])
+def test_a_cover_opened_during_work_is_recorded_and_nobody_is_told(
+    staffed: Database, scope: tuple[str, str]
+) -> None:
+    declare(staffed, scope)
+    record(staffed, opened_cover(1), after_s=60)
+    record(staffed, opened_cover(2, rule="water_high"), after_s=90)
+    found = task(staffed)
+    assert (found.muted, found.occurrences, found.state) == (True, 2, "new")
+    assert planned(staffed) == []
+    with staffed.read() as session:
+        assert repository.reasons(session, [1]) == {1: "更换井盖"}
+
+
+def test_a_cover_left_open_is_told_when_the_work_is_over(staffed: Database) -> None:
+    declare(staffed)
+    record(staffed, opened_cover(1), after_s=60)
+    sweep(staffed, 59)
+    assert task(staffed).muted
+    sweep(staffed, 60)
+    assert not task(staffed).muted
+    assert planned(staffed) == ["call"]
+    assert actions(staffed) == [("opened", ""), ("muted", "更换井盖"), ("unmuted", "left_open")]
+    sweep(staffed, 61)
+    assert planned(staffed) == ["call"]
+
+
+def test_work_that_leaves_nothing_behind_ends_its_task(staffed: Database) -> None:
+    declare(staffed)
+    record(staffed, opened_cover(1), after_s=60)
+    record(staffed, press(2, position="well", device="d-well", rule="shock", task_kind=TaskKind.WELL))
+    record(staffed, opened_cover(3, event="cleared"), after_s=600)
+    sweep(staffed, 60)
+    assert (task(staffed).state, planned(staffed)) == ("cancelled", [])
+    assert actions(staffed)[-1] == ("withdrawn", "work_over")
+    with staffed.read() as session:
+        assert all(alarm.cleared_at is not None for alarm in session.scalars(select(Alarm)))
+
+
+def test_ended_early_it_tells_at_once_and_longer_work_keeps_quiet(staffed: Database) -> None:
+    first = declare(staffed)
+    second = declare(staffed, ("area", "area"), minutes=120)
+    record(staffed, opened_cover(1), after_s=60)
+    crew = viewer_of(staffed, "zhao")
+    with staffed.write() as session:
+        service.end(session, crew, first.id, now=at(10))
+    assert task(staffed).muted
+    with pytest.raises(ConflictError), staffed.write() as session:
+        service.end(session, crew, first.id, now=at(11))
+    with staffed.write() as session:
+        service.end(session, viewer_of(staffed, "zhou"), second.id, now=at(12))
+    assert not task(staffed).muted
+    assert planned(staffed) == ["call"]
+
+
+@pytest.mark.parametrize("scope", [("area", "area"), ("gateway", "gw-1")])
+def test_a_residents_press_is_told_whatever_work_is_around(staffed: Database, scope: tuple[str, str]) -> None:
+    declare(staffed, scope)
+    record(staffed, press(1), after_s=60)
+    assert not task(staffed).muted
+    assert planned(staffed) == ["call"]
+
+
+def test_a_sensor_that_falls_silent_during_work_is_quiet(staffed: Database) -> None:
+    declare(staffed, ("area", "area"))
+    silent = {"rule": "silent", "point": None, "value": None, "ends": True}
+    record(staffed, press(1, task_kind=TaskKind.MAINTENANCE, severity=Severity.MAJOR, **silent))
+    record(staffed, press(2, **silent))
+    assert task(staffed, 1).muted
+    assert task(staffed, 2).muted
+    record(staffed, press(3), after_s=60)  # now somebody presses
+    assert not task(staffed, 2).muted
+    assert planned(staffed, 2) == ["call"]
+    assert ("unmuted", "unexpected") in actions(staffed, 2)
+
+
+@pytest.mark.parametrize("scope", [("resident", "r1"), ("position", "home-sos")])
+def test_work_on_exactly_this_home_quietens_its_presses_until_it_is_over(
+    staffed: Database, scope: tuple[str, str]
+) -> None:
+    declare(staffed, scope)
+    record(staffed, press(1), after_s=60)
+    assert task(staffed).muted
+    sweep(staffed, 60)
+    assert planned(staffed) == ["call"]
+
+
+def test_gas_during_work_is_told(staffed: Database) -> None:
+    declare(staffed)
+    record(staffed, opened_cover(1), after_s=30)
+    record(staffed, opened_cover(2, rule="gas", severity=Severity.CRITICAL), after_s=60)
+    assert not task(staffed).muted
+    assert planned(staffed) == ["call"]
+
+
+def test_who_takes_a_quiet_task_keeps_it(staffed: Database) -> None:
+    declare(staffed)
+    record(staffed, opened_cover(1), after_s=60)
+    crew = viewer_of(staffed, "zhao")
+    with staffed.write() as session:
+        tasks.act(session, crew, 1, tasks.Act(action=TaskAction.ACKNOWLEDGE), now=at(2))
+    before = planned(staffed)
+    sweep(staffed, 60)
+    assert (task(staffed).muted, task(staffed).state) == (False, "acknowledged")
+    assert planned(staffed) == before
+
+
+def test_a_drill_is_worked_as_usual_and_counts_as_a_test(staffed: Database) -> None:
+    declare(staffed, ("area", "area"), kind="drill")
+    record(staffed, press(1), after_s=60)
+    assert (task(staffed).test, task(staffed).muted) == (True, False)
+    assert planned(staffed) == ["call"]
+    with staffed.read() as session:
+        assert service.tests_since(session, NOW).drills == 1
+    record(staffed, press(2), after_s=3_700)  # the drill is over: this one is meant
+    assert not task(staffed).test
+    assert actions(staffed)[-1][0] == "no_drill"
+    with staffed.read() as session:
+        assert service.tests_since(session, NOW).drills == 0
+
+
+def test_signed_presses_of_commissioning_count_as_tests_and_others_do_not(staffed: Database) -> None:
+    with staffed.write() as session:
+        for number, ended in ((1, "signed_off"), (2, "cancelled")):
+            test = CommissioningTest(
+                position_id="home-sos" if number == 1 else "home-fall",
+                device_id="d-home-sos",
+                started_at=NOW,
+                expires_at=at(5),
+                ended_at=at(4),
+                ended=ended,
+            )
+            session.add(test)
+            session.flush()
+            facts = {"event": "occurred", "breach": f"b{number}", "rule": "sos", "epoch": "e"}
+            times = {"device_at": NOW, "gateway_at": NOW, "server_at": at(1)}
+            session.add(Occurrence(gateway_id="gw-1", seq=number, test_id=test.id, **facts, **times))
+    with staffed.read() as session:
+        assert service.tests_since(session, NOW).presses == 1
+        assert service.tests_since(session, at(2)).presses == 0
+
+
+def test_a_window_to_come_does_nothing_yet(staffed: Database) -> None:
+    declare(staffed, since=at(30))
+    record(staffed, opened_cover(1), after_s=60)
+    assert not task(staffed).muted
+
+
+@pytest.mark.parametrize(
+    ("login", "scope", "kind", "minutes", "error"),
+    [
+        ("zhou", ("well", "nowhere"), "work", 60, NotFoundError),
+        ("zhou", WELL, "work", -1, InvalidError),
+        ("zhou", WELL, "work", 73 * 60, InvalidError),
+        ("zhou", ("resident", "r1"), "work", 9 * 60, InvalidError),
+        ("zhou", ("position", "home-sos"), "work", 9 * 60, InvalidError),
+        ("zhao", ("resident", "r1"), "work", 60, ForbiddenError),
+        ("zhao", ("position", "home-sos"), "work", 60, ForbiddenError),
+        ("zhao", ("area", "area"), "work", 60, ForbiddenError),
+        ("zhao", WELL, "drill", 60, ForbiddenError),
+        ("li", WELL, "work", 60, ForbiddenError),
+    ],
+)
+def test_who_may_declare_what(
+    staffed: Database,
+    login: str,
+    scope: tuple[str, str],
+    kind: str,
+    minutes: float,
+    error: type[Exception],
+) -> None:
+    with pytest.raises(error):
+        declare(staffed, scope, kind=kind, login=login, minutes=minutes)
+    declare(staffed, login="zhao")
+
+
+def test_a_wall_sees_and_may_not_declare(staffed: Database) -> None:
+    wanted = WindowIn.model_validate(
+        {"kind": "work", "scope_kind": "well", "scope_id": "w1", "until": at(9), "reason": "检修"}
+    )
+    with pytest.raises(ForbiddenError), staffed.write() as session:
+        service.declare(session, Viewer(1, "wall", Role.WALL), wanted, now=NOW)
