@@ -21,6 +21,7 @@ from server.errors import StoreUnavailableError
 from server.gateways import service as gateways
 from server.notify import probing
 from server.notify.channels import AddressBook, carry
+from server.residents import retention
 from server.rhythm import learning, watching, water
 from server.windows import muting
 
@@ -78,6 +79,7 @@ SWEEPS: Final = (
     Sweep("water", 1800.0, _water),
     Sweep("channels", 30.0, _channels),
     Sweep("windows", 5.0, muting.look),
+    Sweep("retention", 600.0, retention.sweep),
 )
 
 

@@ -13,6 +13,7 @@ COMMANDS = (
     "broker-certificate",
     "simulate",
     "user",
+    "seal-key",
     "import",
     "profile",
 )

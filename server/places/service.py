@@ -92,6 +92,12 @@ def put_gateway(session: Session, gateway_id: str, gateway: GatewayIn, *, now: d
     return _put(session, Gateway, gateway_id, gateway, created_at=now)
 
 
+def require_free(session: Session, model: type[Base], key: str) -> None:
+    """Raises InvalidError where something has this id already: what is new must not overwrite it."""
+    if session.get(model, key) is not None:
+        raise InvalidError(f"the id {key!r} is taken: choose another", where="id")
+
+
 def found(session: Session, model: type[M], key: str) -> M:
     """The row. Raises NotFoundError."""
     row = session.get(model, key)

@@ -1,6 +1,6 @@
 """The list of residents: found by name, address or id, without their details."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 from sqlalchemy import Row, and_, exists, or_, select
 from sqlalchemy.orm import Session
 
-from server.db.models import Absence, Area, Consent, Resident
+from server.db.models import Absence, Area, Consent, Resident, UnprotectedSpan
 from server.residents.absences import Away, away
 from server.residents.consents import given
 from server.tasks.views import MASK
@@ -27,12 +27,14 @@ class Wanted:
     risk: str = ""
     away: bool = False
     no_consent: bool = False
+    unprotected: bool = False
     care: Care = "now"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A resident in the list; name and address only for those who care for people."""
+    """A resident in the list; name and address only for those who care for people. `unprotected` are the
+    causes for which nothing protects them now."""
 
     id: str
     name: str
@@ -42,6 +44,7 @@ class Line:
     risk: str
     away: Away | None
     consent: bool
+    unprotected: tuple[str, ...]
     left_at: datetime | None
 
 
@@ -94,7 +97,21 @@ def listed(
             Consent.resident_id == Resident.id, Consent.kind == "care", Consent.withdrawn_at.is_(None)
         )
         query = query.where(~exists().where(stands))
+    if wanted.unprotected:
+        bare = and_(UnprotectedSpan.resident_id == Resident.id, UnprotectedSpan.until.is_(None))
+        query = query.where(exists().where(bare))
     return _lines(session, viewer, session.execute(query).all(), now=now)
+
+
+def causes(session: Session, resident_ids: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """Why those of the residents are unprotected who are so now."""
+    query = select(UnprotectedSpan.resident_id, UnprotectedSpan.cause).where(
+        UnprotectedSpan.until.is_(None), UnprotectedSpan.resident_id.in_(resident_ids)
+    )
+    found: dict[str, tuple[str, ...]] = {}
+    for resident_id, cause in session.execute(query.distinct().order_by(UnprotectedSpan.cause)):
+        found[resident_id] = (*found.get(resident_id, ()), cause)
+    return found
 
 
 def below(session: Session, area_id: str) -> set[str]:
@@ -115,6 +132,7 @@ def _lines(session: Session, viewer: Viewer, rows: Sequence[Row[Any]], *, now: d
     ids = [row.id for row in rows]
     absent = away(session, ids, now)
     agreed = given(session, ids)
+    bare = causes(session, ids)
     return [
         Line(
             id=row.id,
@@ -125,6 +143,7 @@ def _lines(session: Session, viewer: Viewer, rows: Sequence[Row[Any]], *, now: d
             risk=row.risk,
             away=absent.get(row.id),
             consent=row.id in agreed,
+            unprotected=bare.get(row.id, ()),
             left_at=row.left_at,
         )
         for row in rows

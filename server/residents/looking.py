@@ -4,6 +4,7 @@ Outside a live task a reason is needed; given once, the details stay open for so
 still leaves its line. A live task is reason enough: its page leaves one line a person, task and hour.
 """
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -64,20 +65,51 @@ def read_again(session: Session, viewer: Viewer, resident_id: str, *, reason: st
     return _read(session, viewer, resident_id, reason=reason, now=now, again=True)
 
 
-def note_task(database: Database, viewer: Viewer, task: Task, *, now: datetime) -> None:
-    """The line for somebody who sees a resident's details in a live task: one a person, task and hour.
-    Call it with no session open."""
-    if task.subject_kind != "resident" or not viewer.unmasked or task.closed_at is not None:
+def note_seen(
+    database: Database,
+    viewer: Viewer,
+    resident_ids: Collection[str],
+    *,
+    now: datetime,
+    task_id: int | None = None,
+    page: str = "",
+) -> None:
+    """The lines for somebody who sees details without giving a reason: in a live task, or on a page whose
+    work it is (`page`). One a person, resident, task or page, and hour."""
+    if not resident_ids:
+        return
+    why: dict[str, int | str] = {"page": page} if task_id is None else {"task": task_id}
+    with database.read() as session:
+        query = select(AuditEntry.subject_id, AuditEntry.detail).where(
+            AuditEntry.subject_kind == "resident",
+            AuditEntry.subject_id.in_(resident_ids),
+            AuditEntry.user_id == viewer.user_id,
+            AuditEntry.action == TASK_READ,
+            AuditEntry.at > now - _HOUR,
+        )
+        known = {subject for subject, detail in session.execute(query) if detail == why}
+    new = sorted(set(resident_ids) - known)
+    if not new:
+        return
+    with database.write() as session:
+        for key in new:
+            audit.write(session, viewer, action=TASK_READ, subject=("resident", key), now=now, **why)
+
+
+def note_task(database: Database, viewer: Viewer, task_id: int, *, now: datetime) -> None:
+    """The line for somebody who opens a live task about a resident (`note_seen`)."""
+    if not viewer.unmasked:
         return
     with database.read() as session:
-        query = select(AuditEntry.detail).where(
-            *_of(viewer, task.subject_id), AuditEntry.action == TASK_READ, AuditEntry.at > now - _HOUR
+        query = select(Task.subject_id).where(
+            Task.id == task_id,
+            Task.subject_kind == "resident",
+            Task.closed_at.is_(None),
+            Task.kind.in_(viewer.task_kinds),
         )
-        if any(detail.get("task") == task.id for detail in session.scalars(query)):
-            return
-    with database.write() as session:
-        subject = ("resident", task.subject_id)
-        audit.write(session, viewer, action=TASK_READ, subject=subject, now=now, task=task.id)
+        resident_id = session.scalar(query)
+    if resident_id is not None:
+        note_seen(database, viewer, [resident_id], now=now, task_id=task_id)
 
 
 def _read(

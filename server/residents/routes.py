@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
@@ -11,9 +12,20 @@ from server.audit import service as audit
 from server.clock import now
 from server.db.models import Resident
 from server.dependencies import GetContext, GetViewer
+from server.errors import InvalidError
 from server.places import service as places
 from server.places.schemas import ResidentIn
-from server.residents import absences, care, consents, contacts, lists, looking
+from server.residents import (
+    absences,
+    care,
+    consents,
+    contacts,
+    erasure,
+    export,
+    lists,
+    looking,
+    retention,
+)
 from server.residents.schemas import (
     AbsenceIn,
     AbsenceOut,
@@ -52,6 +64,19 @@ class ResidentSummary(BaseModel):
     left_at: datetime | None = None
     name: str | None = None
     address: str | None = None
+
+
+class EraseIn(BaseModel):
+    """The resident's id once more: an erasure can't be undone."""
+
+    confirm: str
+
+
+class ErasedOut(BaseModel):
+    """What was erased."""
+
+    id: str
+    photos: int
 
 
 class LeftIn(BaseModel):
@@ -121,6 +146,28 @@ def put_left(context: GetContext, viewer: GetViewer, key: str, body: LeftIn) -> 
         return ResidentSummary(
             id=key, area_id=row.area_id, risk=row.risk, consent=agreed, left_at=row.left_at
         )
+
+
+@router.get("/residents/{key}/export")
+def export_resident(context: GetContext, viewer: GetViewer, key: str) -> JSONResponse:
+    """Everything that is kept about a resident, for the person's right of access."""
+    with context.database.write() as session:
+        found = export.everything(session, viewer, key, now=now())
+    return JSONResponse(
+        found,
+        headers={"Cache-Control": "no-store", "Content-Disposition": "attachment; filename=resident.json"},
+    )
+
+
+@router.post("/residents/{key}/erase")
+def erase_resident(context: GetContext, viewer: GetViewer, key: str, body: EraseIn) -> ErasedOut:
+    """Erases a resident's data for good; the id in `confirm` says that it is meant."""
+    if body.confirm != key:
+        raise InvalidError("write the resident's id into `confirm`: this can't be undone", where="confirm")
+    with context.database.write() as session:
+        photos = erasure.erase(session, viewer, key, now=now())
+    retention.forget_files(context.settings.effective_photos, photos)
+    return ErasedOut(id=key, photos=len(photos))
 
 
 @router.get("/residents/{key}/absences")

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from gateway.rules.model import TaskKind
 from server.clock import now
 from server.dependencies import GetContext, GetViewer
+from server.residents import looking
 from server.tasks import repository, service
 from server.tasks.schemas import ActIn
 from server.tasks.states import TaskAction
@@ -55,10 +56,12 @@ def list_tasks(
 
 @router.get("/{task_id}")
 def get_task(context: GetContext, viewer: GetViewer, task_id: int) -> TaskOut:
-    """One task."""
+    """One task; while it is not ended with the resident's details, which leaves a line in the audit log."""
     viewer.require(Right.VIEW_TASKS)
+    moment = now()
+    looking.note_task(context.database, viewer, task_id, now=moment)
     with context.database.read() as session:
-        return TaskOut.model_validate(page(session, viewer, task_id, context.texts))
+        return TaskOut.model_validate(page(session, viewer, task_id, context.texts, opened=moment))
 
 
 @router.post("/{task_id}/{action}")

@@ -1,7 +1,7 @@
 """What a person sees of a task: its subject and place, masked where the role may not know them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -27,6 +27,7 @@ from server.db.models import (
 )
 from server.notify import deliveries
 from server.residents import contacts
+from server.residents.absences import Away, away
 from server.tasks import repository
 from server.tasks.states import TaskAction, TaskState, possible
 from server.users.roles import Right, Role
@@ -43,8 +44,8 @@ _CALLED = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
-    """Who or what a task is about. The fields from `access` on are empty where the viewer may not see them
-    or there is nothing to say. `masked` tells which of the two."""
+    """Who or what a task is about. The fields from `access` on are empty where the viewer may not see them,
+    in lists and in ended tasks, or where there is nothing to say. `masked` tells the first."""
 
     kind: str
     id: str
@@ -59,6 +60,7 @@ class Subject:
     notes: str = ""
     risk: str = ""
     born: int | None = None
+    away: Away | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,10 +137,16 @@ class TaskPage:
 
 
 def views(
-    session: Session, viewer: Viewer, tasks: Sequence[Task | Row[Any]], texts: RuleTexts
+    session: Session,
+    viewer: Viewer,
+    tasks: Sequence[Task | Row[Any]],
+    texts: RuleTexts,
+    *,
+    opened: datetime | None = None,
 ) -> list[TaskView]:
-    """The tasks as this person sees them: a fixed number of queries, however many tasks."""
-    subjects = _subjects(session, viewer, tasks)
+    """The tasks as this person sees them: a fixed number of queries, however many tasks. With `opened` (now)
+    those that are not ended carry their residents' details: whoever asks for that writes the look down."""
+    subjects = _subjects(session, viewer, tasks, opened)
     areas = _names(session, Area, {task.area_id for task in tasks})
     people = _names(session, User, {task.assignee_id for task in tasks if task.assignee_id is not None})
     work = windows.reasons(session, [task.id for task in tasks if task.muted])
@@ -178,14 +186,16 @@ def views(
     ]
 
 
-def page(session: Session, viewer: Viewer, task_id: int, texts: RuleTexts) -> TaskPage:
-    """Everything about one task. Raises NotFoundError."""
+def page(
+    session: Session, viewer: Viewer, task_id: int, texts: RuleTexts, *, opened: datetime | None = None
+) -> TaskPage:
+    """Everything about one task; with `opened` as in `views`. Raises NotFoundError."""
     task = repository.seen_by(session, viewer, task_id)
     events = repository.timeline(session, task_id)
     of_task = tuple(alarms.of_task(session, task_id))
     position_ids = {alarm.source_id for alarm in of_task if alarm.source_kind == "position"}
     return TaskPage(
-        task=views(session, viewer, [task], texts)[0],
+        task=views(session, viewer, [task], texts, opened=opened)[0],
         advise={language: texts.advise(task.rule, language) for language in ("zh", "en")},
         timeline=_timeline(session, events),
         alarms=of_task,
@@ -241,15 +251,29 @@ def _actions(viewer: Viewer, task: Task | Row[Any]) -> tuple[TaskAction, ...]:
 
 
 def _subjects(
-    session: Session, viewer: Viewer, tasks: Sequence[Task | Row[Any]]
+    session: Session, viewer: Viewer, tasks: Sequence[Task | Row[Any]], opened: datetime | None
 ) -> dict[tuple[str, str], Subject]:
     wanted: dict[str, set[str]] = {}
     for task in tasks:
         wanted.setdefault(task.subject_kind, set()).add(task.subject_id)
     found: dict[tuple[str, str], Subject] = {}
-    called = _contacts(session, viewer, wanted.get("resident", set()))
+    live = {task.subject_id for task in tasks if task.subject_kind == "resident" and not task.closed_at}
+    shown = live if opened is not None and viewer.unmasked else set()
+    called = _contacts(session, shown)
+    absent = away(session, shown, opened) if opened is not None else {}
     for resident in _rows(session, Resident, wanted.get("resident", set())):
-        found["resident", resident.id] = _resident(viewer, resident, called.get(resident.id, ()))
+        seen = _resident(viewer, resident)
+        if resident.id in shown:
+            seen = replace(
+                seen,
+                access=resident.access,
+                phone=resident.phone,
+                contact=contacts.text(called.get(resident.id, ())),
+                notes=resident.notes,
+                born=resident.born,
+                away=absent.get(resident.id),
+            )
+        found["resident", resident.id] = seen
     for well in _rows(session, Well, wanted.get("well", set())):
         found["well", well.id] = Subject(
             kind="well",
@@ -280,8 +304,8 @@ def _subjects(
     return found
 
 
-def _contacts(session: Session, viewer: Viewer, ids: set[str]) -> dict[str, list[Any]]:
-    if not ids or not viewer.unmasked:
+def _contacts(session: Session, ids: set[str]) -> dict[str, list[Any]]:
+    if not ids:
         return {}
     found: dict[str, list[Any]] = {}
     for row in session.connection().execute(_CALLED, {"ids": list(ids)}):
@@ -289,7 +313,7 @@ def _contacts(session: Session, viewer: Viewer, ids: set[str]) -> dict[str, list
     return found
 
 
-def _resident(viewer: Viewer, resident: Row[Any], called: Sequence[Row[Any]]) -> Subject:
+def _resident(viewer: Viewer, resident: Row[Any]) -> Subject:
     if not viewer.unmasked:
         return Subject(
             kind="resident", id=resident.id, name=resident.name[:1] + MASK, address=MASK, masked=True
@@ -301,12 +325,7 @@ def _resident(viewer: Viewer, resident: Row[Any], called: Sequence[Row[Any]]) ->
         address=resident.address,
         latitude=resident.latitude,
         longitude=resident.longitude,
-        access=resident.access,
-        phone=resident.phone,
-        contact=contacts.text(called),
-        notes=resident.notes,
         risk=resident.risk,
-        born=resident.born,
     )
 
 

@@ -21,6 +21,7 @@ class Entry:
 ENTRIES: Final = (
     Entry("tasks:list", "nav.tasks", "tasks", Right.VIEW_TASKS),
     Entry("coverage:now", "nav.coverage", "home", Right.VIEW_TASKS),
+    Entry("residents:list", "nav.residents", "family", Right.VIEW_RESIDENTS),
     Entry("map:page", "nav.map", "map", Right.VIEW_TASKS),
     Entry("devices:list", "nav.devices", "devices", Right.VIEW_DEVICES),
     Entry("install:list", "nav.install", "scan", Right.REGISTER),

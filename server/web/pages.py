@@ -31,6 +31,9 @@ from server.web.policies.routes import router as policies
 from server.web.profiles.routes import router as profiles
 from server.web.quarantine.routes import router as quarantine
 from server.web.rendering import STATIC, Pages, static_versions, templates
+from server.web.residents.editing import router as resident_editing
+from server.web.residents.routes import router as residents
+from server.web.residents.stations import router as stations
 from server.web.security import SecurityHeaders
 from server.web.tasks.routes import router as tasks
 
@@ -52,6 +55,9 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     asks,
     notices,
     take,
+    resident_editing,
+    residents,
+    stations,
 )
 
 

@@ -15,6 +15,7 @@ from server.web.i18n import (
     machines,
     noticing,
     registering,
+    residing,
     wells,
     zh,
 )
@@ -30,6 +31,7 @@ _DOMAINS: Final = (
     covering,
     wells,
     noticing,
+    residing,
 )
 TABLES: Final[Mapping[str, Mapping[str, str]]] = {
     "zh": dict(ChainMap(*(domain.ZH for domain in _DOMAINS), zh.WORDS)),

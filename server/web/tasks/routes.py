@@ -15,6 +15,7 @@ from server.devices import dependents
 from server.devices import repository as devices
 from server.dispatch import asks
 from server.errors import ConflictError, ForbiddenError, InvalidError, ServerError
+from server.residents import looking
 from server.tasks import repository, service, views
 from server.tasks.states import Outcome, TaskAction
 from server.users.roles import Right
@@ -142,11 +143,17 @@ def _occurrence_words(session: Session, context: Context, page: views.TaskPage) 
     return {"words_of": words_of, "lasting": partial(occurrences.lasts, page.occurrences)}
 
 
-def _unprotected(session: Session, viewer: Viewer, page: views.TaskPage) -> dependents.Dependents | None:
+def _unprotected(
+    context: Context, session: Session, viewer: Viewer, page: views.TaskPage
+) -> dependents.Dependents | None:
     subject = page.task.subject
     if subject.kind != "gateway":
         return None
-    return dependents.of_faults(session, viewer, subject.id, page.alarms, page.occurrences)
+    found = dependents.of_faults(session, viewer, subject.id, page.alarms, page.occurrences)
+    if found is not None and viewer.unmasked:
+        seen = [one.id for one in found.listed]
+        looking.note_seen(context.database, viewer, seen, now=now(), task_id=page.task.id)
+    return found
 
 
 def _is_done_already(session: Session, viewer: Viewer, task_id: int, action: TaskAction) -> bool:
@@ -202,7 +209,9 @@ def _page(
     problem: ServerError | None = None,
     wanted: service.Act | None = None,
 ) -> Response:
-    page = views.page(session, viewer, task_id, context.texts)
+    moment = now()
+    looking.note_task(context.database, viewer, task_id, now=moment)
+    page = views.page(session, viewer, task_id, context.texts, opened=moment)
     assignable = list_assignable(session, page.task.kind) if TaskAction.REASSIGN in page.task.actions else []
     language = language_of(request, viewer)
     return render(
@@ -219,7 +228,7 @@ def _page(
         dial=telephone.dial,
         callable=telephone.callable_lines,
         **_occurrence_words(session, context, page),
-        unprotected=_unprotected(session, viewer, page),
+        unprotected=_unprotected(context, session, viewer, page),
         asks=asks.standing(session, task_id),
         problem=refusals.sentence(problem, page.task, language) if problem else "",
         wanted=wanted,

@@ -148,9 +148,11 @@ def test_the_wall_shows_an_initial_and_no_address(pressed: Database) -> None:
     wall, carer = person(pressed, Role.WALL, "wall"), person(pressed, Role.CARER, "li")
     with pressed.read() as session:
         masked = views.page(session, wall, 1, RuleTexts(())).task.subject
-        clear = views.page(session, carer, 1, RuleTexts(())).task.subject
+        clear = views.page(session, carer, 1, RuleTexts(()), opened=NOW).task.subject
+        listed = views.page(session, carer, 1, RuleTexts(())).task.subject
     assert (masked.name, masked.address, masked.access, masked.phone) == ("王**", "**", "", "")
     assert (clear.name, clear.access) == ("王秀英", "钥匙在邻居家")
+    assert (listed.name, listed.access) == ("王秀英", "")
 
 
 def test_a_failed_action_leaves_no_line_on_the_timeline(pressed: Database) -> None:

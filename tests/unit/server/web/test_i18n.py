@@ -2,11 +2,13 @@
 
 import re
 import string
+from typing import get_args
 
 import pytest
 
 from gateway.rules.model import Severity, TaskKind
 from server.commands.states import CommandState
+from server.commissioning.service import CONSENT_NOTE
 from server.commissioning.states import Protection
 from server.coverage.core import Cause
 from server.devices.freshness import Freshness
@@ -14,6 +16,7 @@ from server.dispatch.asks import NOT_REACHED
 from server.dispatch.core import Ask, WhoKind
 from server.enrolment.views import EnrolmentState
 from server.importing.tables import KINDS
+from server.residents.schemas import Relation
 from server.tasks.states import BY_THE_WORLD, Outcome, TaskAction, TaskState
 from server.users.roles import Role
 from server.web.devices.form import ADDRESS_FIELDS
@@ -22,6 +25,7 @@ from server.web.i18n import TABLES, knows, say
 from server.web.installing.routes import REASONS
 from server.web.navigation import ENTRIES
 from server.web.rendering import FOLDER
+from server.web.residents.routes import ABSENCES, CONSENTS
 from server.web.tasks.refusals import outcomes
 
 EITHER = re.compile(r"""\bt\(["']([a-z0-9_.]+)["'] if [^)]*? else ["']([a-z0-9_.]+)["']""")
@@ -56,6 +60,13 @@ CHOSEN = {
     "install.test.": ["waiting", "seen", "signed_off", "cancelled", "raised", "expired"],
     "install.reason.": REASONS,
     "import.kind.": KINDS,
+    "absence.kind.": ABSENCES,
+    "consent.kind.": CONSENTS,
+    "consent.note.": [CONSENT_NOTE],
+    "relation.": get_args(Relation),
+    "residents.risk.": ["normal", "high"],
+    "residents.show.": ["unprotected", "away", "no_consent", "ended"],
+    "audit.": ["read", "read_in_task", "write", "export", "consent", "absence"],
     "output.": ["siren", "buzzer", "voice"],
     "profiles.kind.": ["measure", "state", "event"],
     "devices.verified.": ["device", "vendor-decoder", "manual", "computed"],

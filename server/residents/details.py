@@ -1,0 +1,116 @@
+"""Everything that a resident's page shows, gathered. Whoever asks for it has written the look down before."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from server.alarms.texts import RuleTexts
+from server.commissioning.repository import standings
+from server.commissioning.states import Standing
+from server.db.models import (
+    Absence,
+    Attachment,
+    AuditEntry,
+    Consent,
+    Contact,
+    Device,
+    Position,
+    Resident,
+    Station,
+    User,
+)
+from server.places.circles import metres
+from server.residents import absences, consents, contacts, erasure, lists
+from server.tasks import repository as tasks
+from server.tasks.views import TaskView, views
+from server.users.viewer import Viewer
+
+TASKS: Final = 30
+LOOKS: Final = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A position in the home, the device at it now, and whether it protects."""
+
+    position: Position
+    device: Device | None
+    standing: Standing | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Details:
+    """All of a resident. `people` are names by user id; `looks` who looked at the details, newest first."""
+
+    resident: Resident
+    contacts: Sequence[Contact]
+    absences: Sequence[Absence]
+    away: absences.Away | None
+    consents: Sequence[Consent]
+    agreed: bool
+    unprotected: tuple[str, ...]
+    places: Sequence[Place]
+    attached: Sequence[str]
+    tasks: Sequence[TaskView]
+    stations: Sequence[tuple[Station, int]]
+    looks: Sequence[AuditEntry]
+    people: dict[int, str]
+
+
+def of(session: Session, viewer: Viewer, resident: Resident, texts: RuleTexts, *, now: datetime) -> Details:
+    """The details as they are now."""
+    key = resident.id
+    past = tasks.listed(session, viewer, only_open=False, subject=("resident", key), limit=TASKS)
+    return Details(
+        resident=resident,
+        contacts=contacts.of(session, key),
+        absences=absences.of(session, key),
+        away=absences.away(session, [key], now).get(key),
+        consents=consents.of(session, key),
+        agreed=key in consents.given(session, [key]),
+        unprotected=lists.causes(session, [key]).get(key, ()),
+        places=_places(session, key, now=now),
+        attached=erasure.attached(session, key),
+        tasks=views(session, viewer, past, texts),
+        stations=_stations(session, resident),
+        looks=session.scalars(
+            select(AuditEntry)
+            .where(AuditEntry.subject_kind == "resident", AuditEntry.subject_id == key)
+            .order_by(AuditEntry.id.desc())
+            .limit(LOOKS)
+        ).all(),
+        people=dict(session.execute(select(User.id, User.name)).tuples().all()),
+    )
+
+
+def _places(session: Session, resident_id: str, *, now: datetime) -> list[Place]:
+    known = standings(session, now=now)
+    query = (
+        select(Position, Device)
+        .outerjoin(Attachment, (Attachment.position_id == Position.id) & Attachment.until.is_(None))
+        .outerjoin(Device, Device.id == Attachment.device_id)
+        .where(Position.resident_id == resident_id)
+        .order_by(Position.id)
+    )
+    return [
+        Place(position=position, device=device, standing=known.get(position.id))
+        for position, device in session.execute(query)
+    ]
+
+
+def _stations(session: Session, resident: Resident) -> list[tuple[Station, int]]:
+    """The stations whose circle the home lies in, the nearest first, with metres."""
+    if resident.latitude is None or resident.longitude is None:
+        return []
+    here = (resident.latitude, resident.longitude)
+    away = [
+        (station, round(metres(here, (station.latitude, station.longitude))))
+        for station in session.scalars(select(Station))
+    ]
+    return sorted(
+        ((one, far) for one, far in away if far <= one.radius_m), key=lambda pair: (pair[1], pair[0].id)
+    )

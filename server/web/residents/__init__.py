@@ -1,0 +1,1 @@
+"""Pages of residents, their absences and consents, and of stations."""
