@@ -75,13 +75,9 @@ def wrong(policy: type[Policy], error: ValidationError, language: str) -> list[W
     return found
 
 
-def summary(policy: Policy, language: str) -> list[tuple[str, str]]:
-    """What a policy says, as (words, value with unit)."""
-    return [
-        (each.label, each.value + (f" {each.unit}" if each.unit and each.value else ""))
-        for each in inputs(policy, language)
-        if each.widget != "rows"
-    ]
+def summary(policy: Policy, language: str) -> list[Input]:
+    """What a policy says, without its tables."""
+    return [each for each in inputs(policy, language) if each.widget != "rows"]
 
 
 def _input(name: str, field: str, info: FieldInfo, value: object, default: object, language: str) -> Input:

@@ -57,6 +57,7 @@ CHOSEN = {
     "install.state.": [*Protection],
     "install.state_help.": [*Protection],
     "notices.channel.": ["push", "page"],
+    "policies.unit.": ["min", "s", "h", "d", "mo", "m", "cm", "deg"],
     "install.test.": ["waiting", "seen", "signed_off", "cancelled", "raised", "expired"],
     "install.reason.": REASONS,
     "import.kind.": KINDS,
