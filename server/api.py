@@ -28,6 +28,7 @@ from server.places.routes import router as places
 from server.policies.routes import router as policies
 from server.readings.routes import router as readings
 from server.residents.routes import router as residents
+from server.rhythm.routes import router as rhythm
 from server.tasks.routes import router as tasks
 from server.users.routes import router as users
 from server.web.csrf import same_origin
@@ -43,6 +44,7 @@ def mount(app: FastAPI) -> None:
         v1.include_router(router)
     for router in (residents, commissioning, dispatch, importing, policies, windows):
         v1.include_router(router)
+    v1.include_router(rhythm)
     app.include_router(v1)
     app.include_router(enrolling, prefix=PREFIX)
     app.add_exception_handler(ServerError, on_error)

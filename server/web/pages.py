@@ -34,6 +34,7 @@ from server.web.rendering import STATIC, Pages, static_versions, templates
 from server.web.residents.editing import router as resident_editing
 from server.web.residents.routes import router as residents
 from server.web.residents.stations import router as stations
+from server.web.rhythm.routes import router as rhythm
 from server.web.security import SecurityHeaders
 from server.web.tasks.routes import router as tasks
 
@@ -58,6 +59,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     resident_editing,
     residents,
     stations,
+    rhythm,
 )
 
 

@@ -16,6 +16,7 @@ from server.web.i18n import (
     noticing,
     registering,
     residing,
+    rhythms,
     wells,
     zh,
 )
@@ -32,6 +33,7 @@ _DOMAINS: Final = (
     wells,
     noticing,
     residing,
+    rhythms,
 )
 TABLES: Final[Mapping[str, Mapping[str, str]]] = {
     "zh": dict(ChainMap(*(domain.ZH for domain in _DOMAINS), zh.WORDS)),

@@ -5,11 +5,14 @@ from typing import Any
 
 from firmware_profiles import Profile
 from server.db.models import Alarm, Occurrence
-from server.web.formats import number, unit
+from server.rhythm.words import reason
+from server.web.formats import LOCAL, number, unit
 
 
 def words(profile: Profile | None, value: Mapping[str, Any], language: str) -> str:
     """What the point said, in the profile's words; nothing where no point was asked (silence)."""
+    if "why" in value:
+        return reason(value["why"], language, zone=LOCAL)
     name, said = value.get("point"), value.get("value")
     if name is None or said is None:
         return ""

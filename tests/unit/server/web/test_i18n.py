@@ -34,6 +34,7 @@ CHOSEN = {
     "kind.": [*TaskKind],
     "state.": [*TaskState],
     "action.": [action for action in TaskAction if action not in BY_THE_WORLD],
+    "rhythm.kind.": ["motion", "door", "water", "bed"],
     "coverage.": ["reached", "near", "missed"],
     "coverage.cause.": [*Cause],
     "event.": [action for action in TaskAction if action is not TaskAction.RECUR]
