@@ -23,6 +23,7 @@ from server.notify import probing
 from server.notify.channels import AddressBook, carry
 from server.residents import retention
 from server.rhythm import learning, watching, water
+from server.welfare import calls
 from server.windows import muting
 
 log = structlog.get_logger(__name__)
@@ -80,6 +81,7 @@ SWEEPS: Final = (
     Sweep("channels", 30.0, _channels),
     Sweep("windows", 5.0, muting.look),
     Sweep("retention", 600.0, retention.sweep),
+    Sweep("welfare", 10.0, calls.look),
 )
 
 

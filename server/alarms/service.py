@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from gateway.rules.model import TaskKind
 from gateway.wire import AlarmMessage
-from server.alarms import repository
+from server.alarms import folding, repository
 from server.clock import from_ms
 from server.commissioning import witness
 from server.db.append import append
@@ -105,6 +105,10 @@ def record(session: Session, *, gateway_id: str, message: AlarmMessage, now: dat
     if known.tested and _is_test(session, message, occurrence, now=now):
         return Recorded.TEST
     subject_kind, subject_id = _subject(position, message.task_kind)
+    if message.point is None and message.task_kind is TaskKind.MAINTENANCE:
+        fault = folding.fault_over(session, gateway_id=gateway_id, device_id=message.device)
+        if fault is not None:
+            subject_kind, subject_id = "gateway", gateway_id
     breach = Breach(
         source_kind="position",
         source_id=position.id,

@@ -22,6 +22,7 @@ GATEWAY_STORAGE: Final = "gateway_storage"
 GATEWAY_DRIVER: Final = "gateway_driver"
 GATEWAY_TWIN: Final = "gateway_twin"
 DISPATCH_OVERDUE: Final = "dispatch_overdue"
+WELFARE_CALL: Final = "welfare_call"
 INACTIVITY: Final = "inactivity"
 WATER_LEAK: Final = "water_leak"
 WATER_HIGH: Final = "water_high"
@@ -29,6 +30,15 @@ WATER_LOW: Final = "water_low"
 CHANNEL_FAILING: Final = "channel_failing"
 
 _SERVER_RULES: Final[dict[str, RuleText]] = {
+    WELFARE_CALL: RuleText(
+        name={"zh": "问候电话", "en": "Welfare call"},
+        advise={
+            "zh": "老人家中的设备暂时失去守护。请打电话问候，确认平安，并提醒有事直接拨打电话求助；"
+            "无人接听时请按紧急联系人上门查看。",
+            "en": "A fault leaves this home unprotected. Telephone, make sure that all is well, and say whom "
+            "to call meanwhile; if nobody answers, go and look.",
+        },
+    ),
     GATEWAY_OFFLINE: RuleText(
         name={"zh": "网关离线", "en": "Gateway offline"},
         advise={

@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 
 from gateway.rules.model import Severity, TaskKind
 from gateway.wire import Health
+from server.alarms import folding
 from server.alarms import service as alarms
-from server.alarms.repository import is_recorded
+from server.alarms.repository import is_recorded, open_alarm
 from server.alarms.texts import GATEWAY_DRIVER, GATEWAY_STORAGE, GATEWAY_TWIN
 from server.clock import from_ms, to_ms
 from server.db.models import Alarm, Gateway
@@ -119,6 +120,9 @@ def raise_fault(
             )
     except IntegrityError:
         return  # another server has just said the same
+    fault = open_alarm(session, source_kind="gateway", source_id=gateway.id, rule=rule)
+    if fault is not None:
+        folding.fold(session, fault, now=now)
 
 
 Fault = tuple[datetime, dict[str, Any]]

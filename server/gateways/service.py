@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gateway.wire import StateMessage
+from server.alarms import folding
 from server.alarms import service as alarms
 from server.alarms.texts import GATEWAY_OFFLINE
 from server.db.database import Change, announce
@@ -81,6 +82,7 @@ def sweep(session: Session, *, grace: timedelta, started: datetime, now: datetim
                 by="server",
                 now=now,
             )
+    folding.unfold(session, now=now)
 
 
 def _away_since(gateway: Gateway, *, grace: timedelta, now: datetime) -> datetime | None:

@@ -13,6 +13,7 @@ from server.policies.model import Policy
 from server.residents.policy import ResidentPolicy
 from server.rhythm.policy import RhythmPolicy
 from server.tasks.policy import TaskPolicy
+from server.welfare.policy import WelfarePolicy
 from server.wells.policy import WellPolicy
 from server.windows.policy import WindowPolicy
 
@@ -28,5 +29,6 @@ _ALL: Final[tuple[type[Policy], ...]] = (
     MessagePolicy,
     JoiningPolicy,
     WindowPolicy,
+    WelfarePolicy,
 )
 POLICIES: Final[Mapping[str, type[Policy]]] = {policy.NAME: policy for policy in _ALL}

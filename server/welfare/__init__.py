@@ -1,0 +1,1 @@
+"""Welfare calls: somebody telephones those at high risk whom a fault leaves unprotected."""
