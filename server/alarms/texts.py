@@ -25,9 +25,14 @@ DISPATCH_OVERDUE: Final = "dispatch_overdue"
 WELFARE_CALL: Final = "welfare_call"
 INACTIVITY: Final = "inactivity"
 WATER_LEAK: Final = "water_leak"
-WATER_HIGH: Final = "water_high"
-WATER_LOW: Final = "water_low"
 CHANNEL_FAILING: Final = "channel_failing"
+WATER_HIGH: Final = "home_water_high"
+WATER_LOW: Final = "home_water_low"
+WATER_RISING: Final = "water_rising"
+"""Also the gateways' own rule of a fast rise: one alarm stands for both."""
+WATER_UPSTREAM: Final = "water_upstream"
+AIR_CHECK_OVERDUE: Final = "air_check_overdue"
+LEAVE_THE_WELL: Final = "leave_the_well"
 
 _SERVER_RULES: Final[dict[str, RuleText]] = {
     WELFARE_CALL: RuleText(
@@ -69,6 +74,37 @@ _SERVER_RULES: Final[dict[str, RuleText]] = {
             "zh": "两台网关以同一名称登录并互相挤下线，可能复制了存储卡。请停用其中一台，重新登记。",
             "en": "Two gateways log in under one name and throw each other out; a card may have been copied. "
             "Switch one off and enrol it anew.",
+        },
+    ),
+    WATER_RISING: RuleText(
+        name={"zh": "水位快速上涨", "en": "Water rising fast"},
+        advise={
+            "zh": "查看上游和排水口，准备抽排；井下人员立即撤出。",
+            "en": "Look upstream and at the outlet, get pumps ready; whoever is below comes up at once.",
+        },
+    ),
+    WATER_UPSTREAM: RuleText(
+        name={"zh": "上游来水", "en": "Water comes from upstream"},
+        advise={
+            "zh": "上游的井水位已高或快速上涨，这里将随之上涨。提前检查排水；井下人员立即撤出。",
+            "en": "A well upstream is high or rises fast, and this one is next. Clear the drain before it "
+            "comes; whoever is below comes up at once.",
+        },
+    ),
+    AIR_CHECK_OVERDUE: RuleText(
+        name={"zh": "井下作业未按时复测空气", "en": "Air not read again while people are below"},
+        advise={
+            "zh": "立即呼叫井下人员并复测；无人应答不得盲目下井施救，拨打 119。",
+            "en": "Call to whoever is below and read the air now. No answer: call 119, and nobody follows "
+            "them down without breathing apparatus.",
+        },
+    ),
+    LEAVE_THE_WELL: RuleText(
+        name={"zh": "井下人员立即撤出", "en": "Leave the well"},
+        advise={
+            "zh": "井下有人而空气超标或水位上涨：全部人员立即撤出并清点人数；无人应答拨打 119。",
+            "en": "People are below and the air is bad or water comes: everybody out at once, count them. No "
+            "answer: call 119, and nobody follows without breathing apparatus.",
         },
     ),
     DISPATCH_OVERDUE: RuleText(

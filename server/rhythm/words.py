@@ -13,16 +13,16 @@ _REASONS: Final[Mapping[str, Mapping[str, str]]] = {
         "quiet": "平时这个时段最多 {usual} 没有动静，自 {since} 起没有动静",
         "no_use": "自 {since} 起没有动静，已超过 {usual}（尚未学会起居规律）",
         "water_leak": "整日每半小时都在用水，24 小时共 {litres} 升",
-        "water_high": "24 小时用水 {litres} 升",
-        "water_low": "24 小时仅用水 {litres} 升",
+        "home_water_high": "24 小时用水 {litres} 升",
+        "home_water_low": "24 小时仅用水 {litres} 升",
     },
     "en": {
         "not_up": "usually up by {usual}, nothing since {since}",
         "quiet": "at this hour usually quiet for {usual} at most, nothing since {since}",
         "no_use": "nothing since {since}, for more than {usual} (no rhythm learned yet)",
         "water_leak": "water ran in every half hour of the day, {litres} L in 24 h",
-        "water_high": "{litres} L of water in 24 h",
-        "water_low": "only {litres} L of water in 24 h",
+        "home_water_high": "{litres} L of water in 24 h",
+        "home_water_low": "only {litres} L of water in 24 h",
     },
 }
 _SPANS: Final = {

@@ -17,6 +17,7 @@ from server.tasks import kinds, repository
 from server.tasks.states import BY_THE_WORLD, IllegalMoveError, Outcome, TaskAction, TaskState, move
 from server.users.roles import Right, Role
 from server.users.viewer import Viewer
+from server.wells import gates
 
 _CLOCK: Final[dict[TaskAction, str]] = {
     TaskAction.ACKNOWLEDGE: "acknowledged_at",
@@ -74,6 +75,7 @@ def act(session: Session, viewer: Viewer, task_id: int, wanted: Act, *, now: dat
         raise ConflictError(f"{error}{_holder(session, task)}", state=before) from error
     _check_holder(session, viewer, task, wanted)
     detail = _checked_detail(session, task, wanted)
+    gates.check(session, task, wanted.action, detail, now)
     clock = _CLOCK.get(wanted.action)
     if clock is not None and getattr(task, clock) is None:
         setattr(task, clock, now)

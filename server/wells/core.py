@@ -199,6 +199,20 @@ def judge_air(
     return faults
 
 
+def worst(
+    candidates: Iterable[AirReading], limit: AirLimit, *, fresh: timedelta, now: datetime
+) -> AirReading | None:
+    """The reading that counts of several: a fresh one before an old one, and of these a bad one before a good
+    one; None without any."""
+
+    def order(one: AirReading) -> tuple[bool, bool, float]:
+        low = limit.least is not None and not one.value >= limit.least
+        high = limit.most is not None and not one.value <= limit.most
+        return now - one.at > fresh, not (low or high), -one.at.timestamp()
+
+    return min(candidates, key=order, default=None)
+
+
 def unticked(checks: Iterable[SiteCheck], ticked: Collection[str]) -> list[SiteCheck]:
     """The lines of the list that are not ticked."""
     return [check for check in checks if check.key not in ticked]

@@ -16,15 +16,16 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from gateway.rules.model import TaskKind
+from server.alarms.texts import AIR_CHECK_OVERDUE, LEAVE_THE_WELL
 from server.db.models import Alarm, Position, Resident, Shift, Station, Task, TaskEvent, User, Well
 from server.places.ground import Place, metres
 from server.policies import service as policies
 from server.users.roles import Role
 from server.wells.policy import WellPolicy
-from server.wells.texts import CREW_IN_DANGER
 
 STATION_TOLD: Final = "station_told"
 DESK_TOLD: Final = "desk_told"
+CREW_IN_DANGER: Final = frozenset({AIR_CHECK_OVERDUE, LEAVE_THE_WELL})
 METRES_PER_DEGREE: Final = 111_000
 """A little less than there are, so that the box holds the circle."""
 

@@ -35,7 +35,10 @@ def outcomes(kind: str) -> tuple[Outcome, ...]:
 
 
 def sentence(error: ServerError, task: TaskView, language: str) -> str:
-    """Why it was refused, from the task as it stands now: above all, who has it."""
+    """Why it was refused, from the task as it stands now: above all, who has it. An error may bring its
+    own words: their key (`say`) and what is filled in there."""
+    if "say" in error.details:
+        return said(error, language)
     if isinstance(error, InvalidError):
         return _invalid(error, language)
     if isinstance(error, ForbiddenError):
@@ -47,6 +50,17 @@ def sentence(error: ServerError, task: TaskView, language: str) -> str:
         return moved
     held = say(language, "conflict.held", name=task.assignee, time=clock(task.acknowledged_at))
     return f"{held} {moved}" if language == "en" else held + moved
+
+
+def said(error: ServerError, language: str) -> str:
+    """An error's own words."""
+    checks = error.details.get("checks", {}).get(language, ())
+    return say(
+        language,
+        error.details["say"],
+        count=error.details.get("count", len(checks)),
+        what=say(language, "app.list").join(checks),
+    )
 
 
 def _invalid(error: InvalidError, language: str) -> str:

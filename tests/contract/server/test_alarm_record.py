@@ -18,6 +18,8 @@ from server.ingest import handlers
 from server.tasks import service as tasks
 from server.tasks.states import Outcome, TaskAction
 from server.users.roles import Role
+from server.wells import gates
+from server.wells.policy import WellPolicy
 from tests.contract.server.conftest import NOW, person
 
 
@@ -166,6 +168,9 @@ def test_closing_ends_a_press_but_not_an_open_cover(street: Database) -> None:
     boss = person(street, Role.MANAGER, "boss")
     record(street, press(1))
     record(street, opened_cover(2))
+    with street.write() as session:
+        checks = [check.key for check in WellPolicy().checks]
+        gates.tick(session, boss, 2, checks, guard="周", now=NOW)
     for task_id in (1, 2):
         close(street, boss, task_id)
     with street.read() as session:
