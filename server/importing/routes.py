@@ -18,7 +18,7 @@ from server.users.roles import Right
 
 router = APIRouter(tags=["import"])
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-Kind = Literal["residents", "wells", "positions", "devices"]
+Kind = Literal["stations", "people", "residents", "contacts", "absences", "wells", "positions", "devices"]
 
 
 @router.post("/import")

@@ -23,18 +23,42 @@ MOST_ROWS: Final = 10_000
 """In all tables of a file: a subdistrict's homes. Writing them takes seconds, during which others wait."""
 MOST_COLUMNS: Final = 60
 LONGEST_CELL: Final = 2_100
-KINDS: Final = ("residents", "wells", "positions", "devices")
+KINDS: Final = (
+    "stations",
+    "people",
+    "residents",
+    "contacts",
+    "absences",
+    "wells",
+    "positions",
+    "devices",
+)
 """In the order in which they have to be written."""
 
 _PLACE: Final = {"latitude": "纬度", "longitude": "经度"}
 COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
+    "stations": {
+        "id": "编号", "area_id": "网格编号", "name": "名称", "address": "地址", "phone": "电话",
+        "radius_m": "半径（米）", **_PLACE,
+    },
+    "people": {
+        "login": "登录名", "name": "姓名", "role": "角色", "area_id": "网格编号", "station_id": "站点编号",
+        "skills": "技能", "phone": "电话", "volunteer": "志愿者",
+    },
     "residents": {
         "id": "编号", "area_id": "网格编号", "name": "姓名", "address": "住址", "born": "出生年",
         "access": "进门方式", "phone": "电话", "contact": "联系人", "notes": "备注", "risk": "风险", **_PLACE,
     },
+    "contacts": {
+        "resident_id": "住户编号", "relation": "关系", "name": "姓名", "phone": "电话",
+        "holds_key": "有钥匙", "login": "登录名",
+    },
+    "absences": {
+        "resident_id": "住户编号", "kind": "去向", "since": "从", "until": "到", "note": "备注",
+    },
     "wells": {
         "id": "编号", "area_id": "网格编号", "name": "名称", "address": "地址", "owner": "权属",
-        "depth_m": "深度（米）", **_PLACE,
+        "depth_m": "深度（米）", "mount_height_m": "传感器高度（米）", "upstream": "上游井编号", **_PLACE,
     },
     "positions": {
         "id": "编号", "area_id": "网格编号", "name": "名称", "resident_id": "住户编号", "well_id": "井编号",
@@ -51,8 +75,18 @@ COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
 }  # fmt: skip
 """What each table may have, with its Chinese name. Devices may have `parameter.…` columns besides."""
 PARAMETER: Final = "parameter."
+KEYS: Final[Mapping[str, tuple[str, ...]]] = {
+    "people": ("login",),
+    "contacts": ("resident_id", "name", "phone"),
+    "absences": ("resident_id", "since"),
+}
+"""The columns by which a row is known; `id` where none are named."""
 SHEETS: Final[Mapping[str, str]] = {
+    "stations": "站点",
+    "people": "人员",
     "residents": "住户",
+    "contacts": "联系人",
+    "absences": "外出",
     "wells": "井",
     "positions": "装位",
     "devices": "设备",
@@ -114,6 +148,11 @@ def read(name: str, data: bytes, kind: str | None) -> tuple[list[Table], list[Ro
     if not tables and not wrong:
         wrong.append(_whole(name, "no table in it", "fill a template"))
     return tables, wrong
+
+
+def key_of(kind: str, cells: Mapping[str, str]) -> str:
+    """What a row is known by."""
+    return " ".join(cells.get(name, "") for name in KEYS.get(kind, ("id",)))
 
 
 def kind_of(sheet: str) -> str | None:
@@ -222,10 +261,10 @@ def _header(kind: str, sheet: str, head: tuple[int, Sequence[str]]) -> tuple[lis
         elif name and name in names:
             wrong.append(RowError(sheet, number, cell[:60], "the column is there twice", "take one out"))
         names.append(name if fits else "")
-    if "id" not in names:
-        wrong.append(
-            RowError(sheet, number, "id", "the column id is missing", "add it: rows are known by it")
-        )
+    for name in KEYS.get(kind, ("id",)):
+        if name not in names and name != "phone":
+            what = f"the column {name} is missing"
+            wrong.append(RowError(sheet, number, name, what, "add it: rows are known by it"))
     return names, wrong
 
 

@@ -83,8 +83,14 @@ def of(session: Session, viewer: Viewer, resident: Resident, texts: RuleTexts, *
             .order_by(AuditEntry.id.desc())
             .limit(LOOKS)
         ).all(),
-        people=dict(session.execute(select(User.id, User.name)).tuples().all()),
+        people=names(session),
     )
+
+
+def names(session: Session) -> dict[int, str]:
+    """People's names by their ids."""
+    found: dict[int, str] = dict(session.execute(select(User.id, User.name)).all())
+    return found
 
 
 def _places(session: Session, resident_id: str, *, now: datetime) -> list[Place]:

@@ -31,6 +31,7 @@ from server.db.models import (
     User,
 )
 from server.errors import NotFoundError
+from server.residents.details import names
 from server.users.roles import Right
 from server.users.viewer import Viewer
 
@@ -91,7 +92,7 @@ def _tasks(session: Session, resident_id: str, positions: Sequence[str]) -> Sequ
 
 
 def _task(session: Session, task: Task) -> dict[str, Any]:
-    people = dict(session.execute(select(User.id, User.name)).tuples().all())
+    people = names(session)
     events = session.scalars(select(TaskEvent).where(TaskEvent.task_id == task.id).order_by(TaskEvent.id))
     alarms = session.scalars(select(Alarm).where(Alarm.task_id == task.id)).all()
     occurrences = session.scalars(

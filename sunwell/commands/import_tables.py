@@ -1,4 +1,4 @@
-"""`sunwell import`: residents, wells, positions and devices from tables, through a running server."""
+"""`sunwell import`: homes, people, wells, positions and devices from tables, through a running server."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 TIMEOUT_S = 300
-KINDS = ("residents", "wells", "positions", "devices")
+KINDS = ("stations", "people", "residents", "contacts", "absences", "wells", "positions", "devices")
 
 
 def import_tables(

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,11 +11,23 @@ from firmware_profiles import Catalogue
 from server.alarms.texts import RuleTexts
 from server.context import Context
 from server.db.database import Database
-from server.db.models import AuditEntry, Device, Gateway, Position, Resident
+from server.db.models import (
+    AuditEntry,
+    Device,
+    Gateway,
+    Position,
+    Resident,
+    Responder,
+    Skill,
+    Station,
+    User,
+)
 from server.errors import ForbiddenError
 from server.importing import service
 from server.importing.service import Report
 from server.live.bus import Bus
+from server.places import upstream
+from server.residents import absences, contacts
 from server.settings import ServerSettings
 from server.timeseries.sqlite import SqliteStore
 from server.users.roles import Role
@@ -76,7 +89,11 @@ async def test_checked_then_written_then_nothing_new(context: Context, installer
         assert session.get_one(Gateway, "gw-1").desired_version == before + 1
         entry = session.query(AuditEntry).filter_by(action="import").first()
         assert entry is not None
-        assert entry.detail["rows"] == {"residents": 1, "wells": 0, "positions": 1, "devices": 1}
+        assert {kind: rows for kind, rows in entry.detail["rows"].items() if rows} == {
+            "residents": 1,
+            "positions": 1,
+            "devices": 1,
+        }
 
 
 async def test_every_mistake_at_once_and_nothing_written(context: Context, installer: Viewer) -> None:
@@ -134,3 +151,68 @@ async def test_what_changed_after_the_check_undoes_all(
 async def test_not_everybody_imports(context: Context, street: Database) -> None:
     with pytest.raises(ForbiddenError):
         run(context, person(street, Role.CARER, "carer"), {"residents": [*RESIDENTS]}, apply=False)
+
+
+CARE: dict[str, list[list[object]]] = {
+    "站点": [
+        ["编号", "网格编号", "名称", "地址", "纬度", "经度"], ["s1", "area", "阳光老人家", "a", 31.2, 121.4]
+    ],
+    "people": [
+        ["login", "name", "role", "area_id", "station_id", "skills", "phone", "volunteer"],
+        ["zhang", "张姐", "carer", "area", "s1", "first_aid, lifting", 13800000009, "是"],
+    ],
+    "contacts": [
+        ["resident_id", "relation", "name", "phone", "holds_key", "login"],
+        ["r1", "邻居", "张姐", 13800000009, "是", "zhang"],
+        ["r1", "亲属", "女儿", 13800000010, "", ""],
+    ],
+    "absences": [["resident_id", "kind", "since", "until"], ["r1", "住院", "2026-03-01", "2026-03-09 18:00"]],
+    "wells": [["id", "area_id", "name", "address", "upstream"], ["w2", "area", "0428", "a", "w1 w3"],
+              ["w3", "area", "0429", "a", ""]],
+}  # fmt: skip
+
+
+async def test_stations_people_contacts_absences_and_upstream_wells(context: Context) -> None:
+    """Written twice: the second time nothing changes."""
+    administrator = person(context.database, Role.ADMINISTRATOR, "administrator")
+    for _ in range(2):
+        report = run(context, administrator, CARE, apply=True)
+        assert (report.errors, report.applied, report.rows) == ((), True, 7)
+    with context.database.read() as session:
+        assert session.get_one(Station, "s1").radius_m == 1_000
+        zhang = session.query(User).filter_by(login="zhang").one()
+        assert (zhang.station_id, zhang.password_hash, zhang.phone) == ("s1", "", "13800000009")
+        assert {one.skill for one in session.query(Skill)} == {"first_aid", "lifting"}
+        assert session.get_one(Responder, zhang.id).volunteer
+        neighbour, daughter = contacts.of(session, "r1")
+        assert (neighbour.relation, neighbour.holds_key, neighbour.user_id) == ("neighbour", True, zhang.id)
+        assert (daughter.relation, daughter.holds_key, daughter.user_id) == ("family", False, None)
+        assert upstream.of(session) == {"w2": ["w1", "w3"]}
+        (absence,) = absences.of(session, "r1")
+        assert absence.until == datetime(2026, 3, 9, 10, tzinfo=UTC), "the clock on the wall there"
+
+
+async def test_all_mistakes_in_rows_about_people_at_once(context: Context, installer: Viewer) -> None:
+    wrong: dict[str, list[list[object]]] = {
+        "people": [["login", "name", "role", "station_id"], ["a", "b", "emperor", "s9"]],
+        "contacts": [["resident_id", "name", "relation", "login"], ["r9", "x", "aunt", "nobody"]],
+        "absences": [
+            ["resident_id", "kind", "since", "until"],
+            ["r1", "hospital", "2026-02-01", "2026-02-02"],
+            ["r1", "hospital", "2026-04-02", ""],
+        ],
+        "wells": [["id", "area_id", "name", "address", "upstream"], ["w2", "area", "n", "a", "w2 w9"]],
+    }
+    report = run(context, person(context.database, Role.ADMINISTRATOR, "x1"), wrong, apply=True)
+    assert {(error.sheet, error.row, error.column) for error in report.errors} == {
+        ("people", 2, "role"),
+        ("people", 2, "station_id"),
+        ("contacts", 2, "relation"),
+        ("contacts", 2, "resident_id"),
+        ("contacts", 2, "login"),
+        ("absences", 2, "until"),
+        ("absences", 3, "until"),
+        ("wells", 2, "upstream"),
+    }
+    with pytest.raises(ForbiddenError):
+        run(context, installer, {"people": CARE["people"]}, apply=False)
