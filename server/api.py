@@ -14,6 +14,7 @@ from server.clock import now
 from server.commands.routes import router as commands
 from server.commissioning.routes import router as commissioning
 from server.context import Context
+from server.coverage.routes import router as coverage
 from server.db.migrate import is_current
 from server.dependencies import GetContext
 from server.devices.routes import router as devices
@@ -22,6 +23,7 @@ from server.dispatch.routes import router as dispatch
 from server.enrolment.routes import gateways as enrolling
 from server.enrolment.routes import people as enrolment
 from server.errors import ServerError, StoreUnavailableError
+from server.figures.routes import router as figures
 from server.found.routes import router as found
 from server.importing.routes import router as importing
 from server.places.routes import router as places
@@ -45,6 +47,8 @@ def mount(app: FastAPI) -> None:
     for router in (residents, commissioning, dispatch, importing, policies, windows):
         v1.include_router(router)
     v1.include_router(rhythm)
+    for router in (coverage, figures):
+        v1.include_router(router)
     app.include_router(v1)
     app.include_router(enrolling, prefix=PREFIX)
     app.add_exception_handler(ServerError, on_error)

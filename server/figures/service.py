@@ -29,10 +29,16 @@ HOMES: Final = 20
 
 
 def figures(
-    session: Session, viewer: Viewer, text: str | None = None, *, area: str | None = None, now: datetime
+    session: Session,
+    viewer: Viewer,
+    text: str | None = None,
+    *,
+    area: str | None = None,
+    masked: bool = False,
+    now: datetime,
 ) -> Figures:
-    """The figures of a month ("2026-03"; the present one without), of an area or of all. Raises
-    ForbiddenError, InvalidError, NotFoundError."""
+    """The figures of a month ("2026-03"; the present one without), of an area or of all; with `masked` no
+    resident is named. Raises ForbiddenError, InvalidError, NotFoundError."""
     viewer.require(Right.ASSIGN_TASKS)
     policy = current(session, FiguresPolicy)
     month = months.parse(text, policy.zone) if text else months.month_at(now, policy.zone)
@@ -57,7 +63,10 @@ def figures(
         hours_of_day=tuple(by_hour.get(number, Row(key=str(number))) for number in range(24)),
         trend=_trend(session, scope, policy, month, now),
         models=_most(queries.by_model(session, scope)),
-        homes=tuple(_masked(viewer, one) for one in queries.by_home(session, scope, limit=HOMES)),
+        homes=tuple(
+            one if viewer.unmasked and not masked else replace(one, name=one.name[:1] + MASK)
+            for one in queries.by_home(session, scope, limit=HOMES)
+        ),
         steps=tuple(queries.steps(session, scope, now=now)),
         tests=queries.tests(session, scope),
         coverage=hours.hours(session, start=month.start, end=month.end, now=now, area_ids=area_ids),
@@ -87,10 +96,6 @@ def _scope(session: Session, month: Month, area_ids: set[str] | None) -> Scope:
 
 def _named(row: Row, key: str) -> Row:
     return replace(row, key=key)
-
-
-def _masked(viewer: Viewer, one: FalseAlarms) -> FalseAlarms:
-    return one if viewer.unmasked else replace(one, name=one.name[:1] + MASK)
 
 
 def _most(found: Iterable[FalseAlarms]) -> tuple[FalseAlarms, ...]:

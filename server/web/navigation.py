@@ -28,6 +28,7 @@ ENTRIES: Final = (
     Entry("gateways:list", "nav.gateways", "gateways", Right.VIEW_DEVICES),
     Entry("playbooks:list", "nav.playbooks", "flag", Right.PLAYBOOKS),
     Entry("policies:list", "nav.policies", "note", Right.PLAYBOOKS),
+    Entry("figures:page", "nav.figures", "spark", Right.ASSIGN_TASKS),
     Entry("quarantine:list", "nav.quarantine", "quarantine", Right.REGISTER),
 )
 

@@ -16,6 +16,7 @@ from server.web.coverage.routes import router as coverage
 from server.web.csrf import same_origin
 from server.web.devices.routes import router as devices
 from server.web.enrolment.routes import router as enrolment
+from server.web.figures.routes import router as figures
 from server.web.gateways.routes import router as gateways
 from server.web.installing.routes import router as installing
 from server.web.live.cards import Cards
@@ -43,6 +44,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     tasks,
     live,
     coverage,
+    figures,
     street,
     devices,
     installing,

@@ -4,6 +4,7 @@ from collections import ChainMap
 from collections.abc import Mapping
 from typing import Final
 
+from server.figures import words as figuring
 from server.web.i18n import (
     commanding,
     covering,
@@ -34,6 +35,7 @@ _DOMAINS: Final = (
     noticing,
     residing,
     rhythms,
+    figuring,
 )
 TABLES: Final[Mapping[str, Mapping[str, str]]] = {
     "zh": dict(ChainMap(*(domain.ZH for domain in _DOMAINS), zh.WORDS)),

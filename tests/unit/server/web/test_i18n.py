@@ -15,6 +15,8 @@ from server.devices.freshness import Freshness
 from server.dispatch.asks import NOT_REACHED
 from server.dispatch.core import Ask, WhoKind
 from server.enrolment.views import EnrolmentState
+from server.figures.model import Light
+from server.figures.tables import COLUMNS, TABLE_KEYS
 from server.importing.tables import KINDS
 from server.residents.schemas import Relation
 from server.tasks.states import BY_THE_WORLD, Outcome, TaskAction, TaskState
@@ -37,6 +39,9 @@ CHOSEN = {
     "rhythm.kind.": ["motion", "door", "water", "bed"],
     "coverage.": ["reached", "near", "missed"],
     "coverage.cause.": [*Cause],
+    "figures.": ["first", "second", "protected", *COLUMNS],
+    "figures.light.": [*Light],
+    "figures.table.": TABLE_KEYS,
     "event.": [action for action in TaskAction if action is not TaskAction.RECUR]
     + ["opened", "recurred", "cleared"]
     + ["told", "escalated", "told_nobody", "told_holder", "unanswered", "not_delivered"]

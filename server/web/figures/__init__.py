@@ -1,0 +1,1 @@
+"""The figures of a month, to look at, to export and to print."""
