@@ -14,7 +14,15 @@ from sqlalchemy import ColumnElement, Subquery, and_, case, func, literal, or_, 
 from sqlalchemy.orm import Session
 
 from server.commissioning.repository import SIGNED
-from server.db.models import Alarm, CommissioningTest, Device, DispatchStep, Occurrence, Resident, Task
+from server.db.models import (
+    Attachment,
+    CommissioningTest,
+    Device,
+    DispatchStep,
+    Resident,
+    Task,
+    TaskEvent,
+)
 from server.db.moments import MICROSECOND, MICROSECONDS, micros
 from server.dispatch.auditor import OVERDUE
 from server.figures.model import COUNTS, PERCENTS, Class, FalseAlarms, Quantiles, Row, Steps, Tests
@@ -169,36 +177,40 @@ def _quantiles(session: Session, tasks: Subquery, measure: str) -> dict[Any, Qua
 
 
 def by_model(session: Session, scope: Scope) -> list[FalseAlarms]:
-    """False alarms by device model: that of the device which spoke first. Tests are not in it."""
-    first = (
-        select(func.min(Alarm.id))
-        .where(Alarm.task_id == Task.id, Alarm.source_kind == "position")
+    """False alarms by device model: that of the device which hung, as the task was opened, where it was
+    opened from. Tests are not in it."""
+    opened_from = (
+        select(TaskEvent.detail["source_id"].as_string())
+        .where(TaskEvent.task_id == Task.id, TaskEvent.action == "opened")
+        .order_by(TaskEvent.id)
+        .limit(1)
         .correlate(Task)
         .scalar_subquery()
     )
     tasks = (
-        select(Task.id, Task.outcome, first.label("alarm_id"))
+        select(Task.outcome, Task.created_at, opened_from.label("position_id"))
         .where(*scope.conditions, scope.class_of != Class.TEST.value)
         .subquery()
     )
-    spoke = (
-        select(Occurrence.device_id)
-        .where(Occurrence.alarm_id == tasks.c.alarm_id, Occurrence.device_id.is_not(None))
-        .order_by(Occurrence.id)
+    profile = (
+        select(Device.profile)
+        .join(Attachment, Attachment.device_id == Device.id)
+        .where(
+            Attachment.position_id == tasks.c.position_id,
+            Attachment.since <= tasks.c.created_at,
+            or_(Attachment.until.is_(None), Attachment.until > tasks.c.created_at),
+        )
+        .order_by(Attachment.since.desc())
         .limit(1)
         .correlate(tasks)
         .scalar_subquery()
     )
-    known = select(tasks.c.outcome, spoke.label("device_id")).subquery()
-    model = func.coalesce(Device.profile, "")
-    query = (
-        select(model, func.count(), func.count(known.c.outcome), scope.number_false(known.c.outcome))
-        .select_from(known)
-        .outerjoin(Device, Device.id == known.c.device_id)
-        .group_by(model)
-    )
+    known = select(tasks.c.outcome, func.coalesce(profile, "").label("model")).subquery()
+    query = select(
+        known.c.model, func.count(), func.count(known.c.outcome), scope.number_false(known.c.outcome)
+    ).group_by(known.c.model)
     return [
-        FalseAlarms(key=row[0], name=row[0], tasks=row[1], ended=row[2], false_alarms=row[3])
+        FalseAlarms(key=row[0], name=row[0], tasks=row[1], ended=row[2], false_alarms=int(row[3]))
         for row in session.execute(query)
     ]
 
