@@ -14,9 +14,6 @@ from datetime import date, datetime, time
 from typing import Any, Final
 from xml.etree.ElementTree import ParseError
 
-from openpyxl import Workbook, load_workbook
-from openpyxl.utils.exceptions import InvalidFileException
-
 MOST_BYTES: Final = 10_000_000
 MOST_UNPACKED: Final = 150_000_000
 MOST_ROWS: Final = 10_000
@@ -171,6 +168,8 @@ def template(kind: str) -> bytes:
 
 def workbook_template() -> bytes:
     """An empty workbook with a sheet a kind."""
+    from openpyxl import Workbook  # late: a tenth of a server's start, for few requests a year
+
     book = Workbook(write_only=True)
     for kind in KINDS:
         sheet = book.create_sheet(SHEETS[kind])
@@ -201,6 +200,9 @@ def _csv(name: str, data: bytes) -> tuple[list[tuple[str, Iterable[Sequence[str]
 
 
 def _workbook(name: str, data: bytes) -> tuple[list[tuple[str, Iterable[Sequence[str]]]], list[RowError]]:
+    from openpyxl import load_workbook
+    from openpyxl.utils.exceptions import InvalidFileException
+
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as packed:
             if sum(part.file_size for part in packed.infolist()) > MOST_UNPACKED:

@@ -4,7 +4,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from server.errors import InvalidError
-from server.timeseries.influx import InfluxStore
 from server.timeseries.sqlite import SqliteStore
 from server.timeseries.store import TimeSeriesStore
 
@@ -17,6 +16,8 @@ def open_store(url: str, *, org: str, token: str) -> TimeSeriesStore:
             Path(parts.path[1:] if parts.path.startswith("//") else parts.path.removeprefix("/"))
         )
     if parts.scheme in ("influxdb+http", "influxdb+https") and parts.path.strip("/"):
+        from server.timeseries.influx import InfluxStore  # late: its client takes long to load
+
         return InfluxStore(
             url=f"{parts.scheme.removeprefix('influxdb+')}://{parts.netloc}",
             bucket=parts.path.strip("/"),
