@@ -18,6 +18,7 @@ from server.alarms.texts import GATEWAY_DRIVER, GATEWAY_OFFLINE
 from server.db.models import Alarm, Attachment, Device, Occurrence, Task
 from server.policies.service import current
 from server.tasks import intake
+from server.tasks.states import TaskState
 
 SILENT: Final = "silent"
 """The rule of every profile's heartbeat."""
@@ -80,7 +81,7 @@ def fold(session: Session, fault: Alarm, *, now: datetime) -> int:
     if folded:
         task = session.get_one(Task, fault.task_id, with_for_update=True, populate_existing=True)
         task.occurrences += folded
-        state = intake.TaskState(task.state)
+        state = TaskState(task.state)
         intake.note_event(session, task.id, "folded", state, state, {"count": folded}, now=now)
     return folded
 

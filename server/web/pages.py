@@ -38,6 +38,7 @@ from server.web.residents.stations import router as stations
 from server.web.rhythm.routes import router as rhythm
 from server.web.security import SecurityHeaders
 from server.web.tasks.routes import router as tasks
+from server.web.windows.routes import router as windows
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     login,
@@ -62,6 +63,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     residents,
     stations,
     rhythm,
+    windows,
 )
 
 

@@ -6,7 +6,8 @@ from datetime import datetime
 from sqlalchemy import bindparam, or_, select
 from sqlalchemy.orm import Session
 
-from server.db.models import Area, Attachment, Device, Position, TaskEvent, Window
+from server.db.models import Attachment, Device, Position, TaskEvent, Window
+from server.users import areas
 from server.windows.core import Declared, Place
 
 _RUNNING = select(
@@ -39,10 +40,7 @@ def place_of(
 ) -> Place:
     """Everything that an alarm of `source` lies in."""
     found = {source} | ({subject} if subject is not None else set())
-    area = session.get(Area, area_id)
-    while area is not None and ("area", area.id) not in found:
-        found.add(("area", area.id))
-        area = session.get(Area, area.parent_id) if area.parent_id is not None else None
+    found |= {("area", key) for key in areas.path(session, area_id)}
     if source[0] == "position":
         row = session.connection().execute(_OF_POSITION, {"id": source[1]}).one_or_none()
         if row is not None:

@@ -29,6 +29,7 @@ from server.web.navigation import ENTRIES
 from server.web.rendering import FOLDER
 from server.web.residents.routes import ABSENCES, CONSENTS
 from server.web.tasks.refusals import outcomes
+from server.windows.core import SCOPES
 
 EITHER = re.compile(r"""\bt\(["']([a-z0-9_.]+)["'] if [^)]*? else ["']([a-z0-9_.]+)["']""")
 CHOSEN = {
@@ -45,7 +46,11 @@ CHOSEN = {
     "event.": [action for action in TaskAction if action is not TaskAction.RECUR]
     + ["opened", "recurred", "cleared"]
     + ["told", "escalated", "told_nobody", "told_holder", "unanswered", "not_delivered"]
+    + ["muted", "unmuted", "drill", "no_drill", "withdrawn", "folded"]
     + [NOT_REACHED, *(ask for ask in Ask if ask is not Ask.GO)],
+    "reason.": ["left_open", "work_over", "unexpected", "folded", "protected_again", "away"],
+    "windows.kind.": ["work", "drill"],
+    "windows.scope.": [*SCOPES],
     "who.": [*WhoKind],
     "ask.": [*Ask],
     "send.state.": ["queued", "sending", "sent", "delivered", "failed", "cancelled"],

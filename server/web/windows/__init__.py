@@ -1,0 +1,1 @@
+"""Pages of declared work and drills."""
