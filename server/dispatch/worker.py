@@ -20,7 +20,7 @@ from server.dispatch.core import Ask, Happened, Playbook, Standing, Step, StepKi
 from server.notify import deliveries
 from server.notify.channels import PAGE, Addresses
 from server.tasks.states import TaskAction, TaskState, move
-from server.wells import informing
+from server.wells import informing, roadworks
 
 AT_ONCE: Final = 32
 """Due steps that are looked up together."""
@@ -52,6 +52,10 @@ def do_step(session: Session, step_id: int, addresses: Addresses, *, now: dateti
     )
     if step is None:
         return False
+    later = roadworks.held_until(session, task, step.kind, now=now)
+    if later is not None:
+        step.due_at = later
+        return True
     step.state = "done"
     step.done_at = now
     step.late_s = max(0, int((now - step.due_at).total_seconds()))
