@@ -23,6 +23,7 @@ from server.notify import probing
 from server.notify.channels import AddressBook, carry
 from server.residents import retention
 from server.rhythm import learning, watching, water
+from server.tasks import following, reviews
 from server.welfare import calls
 from server.windows import muting
 
@@ -82,6 +83,8 @@ SWEEPS: Final = (
     Sweep("windows", 5.0, muting.look),
     Sweep("retention", 600.0, retention.sweep),
     Sweep("welfare", 10.0, calls.look),
+    Sweep("planned", 10.0, following.sweep),
+    Sweep("samples", 3_600.0, reviews.sweep),
 )
 
 

@@ -33,6 +33,7 @@ WATER_RISING: Final = "water_rising"
 WATER_UPSTREAM: Final = "water_upstream"
 AIR_CHECK_OVERDUE: Final = "air_check_overdue"
 LEAVE_THE_WELL: Final = "leave_the_well"
+FOLLOW_UP: Final = "follow_up"
 
 _SERVER_RULES: Final[dict[str, RuleText]] = {
     WELFARE_CALL: RuleText(
@@ -105,6 +106,13 @@ _SERVER_RULES: Final[dict[str, RuleText]] = {
             "zh": "井下有人而空气超标或水位上涨：全部人员立即撤出并清点人数；无人应答拨打 119。",
             "en": "People are below and the air is bad or water comes: everybody out at once, count them. No "
             "answer: call 119, and nobody follows without breathing apparatus.",
+        },
+    ),
+    FOLLOW_UP: RuleText(
+        name={"zh": "回访", "en": "Follow-up"},
+        advise={
+            "zh": "打电话或上门看看老人恢复得怎么样，还需要什么帮助，并写下来。",
+            "en": "Call or visit: how is the resident now, and what else is needed? Write it down.",
         },
     ),
     DISPATCH_OVERDUE: RuleText(

@@ -1,4 +1,4 @@
-"""Photos of installed devices: small JPEGs in a bounded folder that no address leads into.
+"""Photos of installed devices and of tasks: small JPEGs in a bounded folder that no address leads into.
 
 What arrives is decoded and written anew: nothing of the file's own is kept but its picture, so neither the
 place where it was taken nor anything hidden in it.
@@ -22,7 +22,7 @@ QUALITY: Final = 82
 FOLDER_BYTES: Final = 4_000_000_000
 """Of the folder: about 16,000 photos."""
 _FORMATS: Final = ("JPEG", "PNG", "WEBP")
-_NAME: Final = "test-{id}-{token}.jpg"
+_NAME: Final = "{what}-{id}-{token}.jpg"
 
 
 def cleaned(data: bytes) -> bytes:
@@ -59,12 +59,13 @@ def cleaned(data: bytes) -> bytes:
     return out.getvalue()
 
 
-def keep(folder: Path, test_id: int, data: bytes) -> str:
-    """Writes a cleaned photo and gives its name. Raises InvalidError where the folder is full."""
+def keep(folder: Path, number: int, data: bytes, *, what: str = "test") -> str:
+    """Writes a cleaned photo of that number's test (or task) and gives its name. Raises
+    InvalidError where the folder is full."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if sum(file.stat().st_size for file in folder.iterdir()) + len(data) > FOLDER_BYTES:
-        raise InvalidError("the folder of photos is full: sign off without one, and tell the administrator")
-    name = _NAME.format(id=test_id, token=secrets.token_hex(8))
+        raise InvalidError("the folder of photos is full: go on without one, and tell the administrator")
+    name = _NAME.format(what=what, id=number, token=secrets.token_hex(8))
     path = folder / name
     path.touch(mode=0o600)
     path.write_bytes(data)

@@ -50,6 +50,7 @@ class StepKind(StrEnum):
     AGAIN = "again"  # tell the holder: another occurrence, or the task is now theirs
     TAKEN = "taken"  # tell the others who has it
     INFORM = "inform"  # tell those whom it concerns, though they need not go
+    WATCHERS = "watchers"  # tell those who follow it how it stands
 
 
 class Happened(StrEnum):
@@ -141,8 +142,8 @@ class Decision:
 
 _HELD: Final = frozenset({TaskState.ACKNOWLEDGED, TaskState.ON_THE_WAY, TaskState.ON_SITE})
 _CHAIN: Final = frozenset({StepKind.CALL, StepKind.END})
-_ALL: Final = frozenset(StepKind) - {StepKind.INFORM}
-"""All that is there to find somebody. Whom it concerns is told whoever has the task."""
+_ALL: Final = frozenset(StepKind) - {StepKind.INFORM, StepKind.WATCHERS}
+"""All that is there to find somebody. Whom it concerns, and who follows it, is told whoever has the task."""
 _NOTHING: Final = Decision()
 
 

@@ -23,6 +23,8 @@ from server.users.viewer import Viewer
 PACKAGED: Final = Path(__file__).with_name("playbooks.yaml")
 CHANNEL: Final = r"^[a-z0-9_]{1,20}$"
 OTHER: Final = "other"
+SUBDISTRICT: Final = "subdistrict"
+"""The playbook of tasks of any kind that a community could not solve."""
 LONGEST_S: Final = 86_400
 """A day: who has not answered by then is not going to."""
 FARTHEST_M: Final = 20_000
@@ -152,10 +154,16 @@ def packaged_for(kind: str, severity: str) -> PlaybookIn:
     return known.get((kind, severity)) or known[OTHER, severity]
 
 
+def book_of(subject: Subject) -> str:
+    """Under which name the subject's playbooks are kept: its kind, or `SUBDISTRICT`."""
+    escalated = isinstance(subject, Task) and subject.level == SUBDISTRICT
+    return SUBDISTRICT if escalated else subject.kind
+
+
 def chosen(session: Session, subject: Subject) -> int | None:
     """The number of the stored playbook that counts for a new run of this task; None: the packaged one."""
     values: dict[str, Any] = {
-        "kind": subject.kind,
+        "kind": book_of(subject),
         "severity": subject.severity,
         "resident_id": subject.subject_id if subject.subject_kind == "resident" else None,
     }
@@ -176,7 +184,7 @@ def loaded(session: Session, playbook_id: int | None, task: Task) -> Playbook:
     """The playbook of a run, as it was when the run began."""
     stored = None if playbook_id is None else session.get(StoredPlaybook, playbook_id)
     if stored is None:
-        return _packaged(task.kind, task.severity)
+        return _packaged(book_of(task), task.severity)
     return _as_core(PlaybookIn.model_validate(stored.plan))
 
 
@@ -202,7 +210,7 @@ def put(
     not see tasks of this kind.
     """
     viewer.require(Right.PLAYBOOKS)
-    if kind not in {each.id for each in kinds.policy(session).kinds}:
+    if kind not in {each.id for each in kinds.policy(session).kinds} | {SUBDISTRICT}:
         raise NotFoundError(f"there is no kind of task {kind!r}")
     if resident_id is not None and session.get(Resident, resident_id) is None:
         raise NotFoundError(f"there is no resident {resident_id!r}")

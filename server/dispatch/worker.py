@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from server.db.append import append
 from server.db.database import Change, announce
-from server.db.models import Delivery, DispatchStep, Task, TaskEvent, User
+from server.db.models import Delivery, DispatchStep, Task, TaskEvent, TaskWatcher, User
 from server.dispatch import people, planning, playbooks
 from server.dispatch.core import Ask, Happened, Playbook, Standing, Step, StepKind
 from server.notify import deliveries
@@ -186,6 +186,12 @@ def _inform(session: Session, task: Task, step: DispatchStep, addresses: Address
         _note(session, task, told.action, now=now, people=[user.id for user in told.people], **told.detail)
 
 
+def _watchers(session: Session, task: Task, step: DispatchStep, addresses: Addresses, now: datetime) -> None:
+    query = select(User).join(TaskWatcher, TaskWatcher.user_id == User.id)
+    for user in session.scalars(query.where(TaskWatcher.task_id == task.id, User.disabled_at.is_(None))):
+        deliveries.queue(session, task, step, user, addresses.ordered(user.login, ()), now=now)
+
+
 def _note(
     session: Session,
     task: Task,
@@ -219,4 +225,5 @@ _DO: Final[dict[StepKind, _Do]] = {
     StepKind.AGAIN: _again,
     StepKind.TAKEN: _taken,
     StepKind.INFORM: _inform,
+    StepKind.WATCHERS: _watchers,
 }

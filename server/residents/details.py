@@ -64,7 +64,7 @@ class Details:
 def of(session: Session, viewer: Viewer, resident: Resident, texts: RuleTexts, *, now: datetime) -> Details:
     """The details as they are now."""
     key = resident.id
-    past = tasks.listed(session, viewer, only_open=False, subject=("resident", key), limit=TASKS)
+    past = tasks.listed(session, viewer, tab="all", subject=("resident", key), limit=TASKS)
     return Details(
         resident=resident,
         contacts=contacts.of(session, key),

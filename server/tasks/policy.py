@@ -66,7 +66,7 @@ class Kind(BaseModel):
         [], zh="可选结果", en="Outcomes"
     )
     needs_review: bool = rule(False, zh="要督查", en="Reviewed")
-    follow_up_days: int = rule(0, zh="几天后回访", en="Follow up after", unit="d", ge=0, le=60)
+    follow_up_days: int = rule(0, zh="几天后回访", en="Follow up after", unit="d", ge=0, le=60, source=_PILOT)
     arrive: bool = rule(True, zh="要到现场", en="Somebody goes there")
 
     @field_validator("roles")
@@ -148,10 +148,6 @@ class TaskPolicy(Policy):
     causes: Annotated[list[Cause], Field(min_length=1, max_length=40)] = rule(
         CAUSES, zh="误报原因", en="Causes of false alarms"
     )
-    follow_up_days: int = rule(
-        3, zh="未另设时几天后回访", en="Follow up after, where the kind says nothing",
-        unit="d", ge=1, le=60, source=_PILOT,
-    )  # fmt: skip
     snooze_max_minutes: int = rule(
         240, zh="最长暂缓", en="Longest putting off", unit="min", ge=5, le=1_440,
         source="half a shift: whoever put it off is still there",

@@ -1,16 +1,31 @@
-"""SQL of tasks."""
+"""SQL of tasks. The lists that people see are all here: a tab is a line of `_TABS`."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import Any, Final, Literal, get_args
 
-from sqlalchemy import Row, bindparam, select
+from sqlalchemy import ColumnElement, Row, bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from server.db.base import table_of
 from server.db.models import Task, TaskEvent
 from server.errors import NotFoundError
+from server.tasks.states import TaskState
 from server.users import reach
 from server.users.viewer import Viewer
+
+Tab = Literal["open", "mine", "planned", "review", "today", "ended", "all"]
+TABS: Final[tuple[Tab, ...]] = get_args(Tab)
+_PRESENT: Final = (Task.closed_at.is_(None), Task.state != TaskState.PLANNED)
+_TABS: Final[dict[Tab, Callable[[Viewer], Sequence[ColumnElement[bool]]]]] = {
+    "open": lambda _: _PRESENT,
+    "mine": lambda viewer: (Task.closed_at.is_(None), Task.assignee_id == viewer.user_id),
+    "planned": lambda _: (Task.state == TaskState.PLANNED,),
+    "review": lambda _: (Task.review.is_not(None), Task.reviewed_at.is_(None)),
+    "today": lambda _: (Task.closed_at.is_not(None),),
+    "ended": lambda _: (Task.closed_at.is_not(None),),
+    "all": lambda _: (),
+}
 
 _ONE = select(table_of(Task)).where(Task.id == bindparam("id"))
 
@@ -35,21 +50,24 @@ def listed(
     session: Session,
     viewer: Viewer,
     *,
-    only_open: bool = True,
-    only_ended: bool = False,
+    tab: Tab = "open",
+    level: str | None = None,
+    since: datetime | None = None,
     kinds: Iterable[str] | None = None,
     subject: tuple[str, str] | None = None,
     area_ids: Sequence[str] | None = None,
     before_id: int | None = None,
     limit: int = 100,
 ) -> Sequence[Task]:
-    """Tasks that this person sees, newest first; `before_id` pages on."""
+    """Tasks of a tab that this person sees, newest first; `before_id` pages on. `since`: what the tab `today`
+    begins with."""
     allowed = viewer.task_kinds if kinds is None else viewer.task_kinds & set(kinds)
     query = select(Task).where(Task.kind.in_(allowed)).order_by(Task.id.desc()).limit(limit)
-    if only_open:
-        query = query.where(Task.closed_at.is_(None))
-    if only_ended:
-        query = query.where(Task.closed_at.is_not(None))
+    query = query.where(*_TABS[tab](viewer))
+    if tab == "today" and since is not None:
+        query = query.where(Task.closed_at >= since)
+    if level is not None:
+        query = query.where(Task.level == level)
     if subject is not None:
         query = query.where(Task.subject_kind == subject[0], Task.subject_id == subject[1])
     if area_ids is not None:
@@ -64,3 +82,10 @@ def timeline(session: Session, task_id: int) -> Sequence[TaskEvent]:
     return session.scalars(
         select(TaskEvent).where(TaskEvent.task_id == task_id).order_by(TaskEvent.at, TaskEvent.id)
     ).all()
+
+
+def linked(session: Session, viewer: Viewer, task: Task) -> Sequence[Task]:
+    """The task that this one follows and those that follow it, as far as this person sees them."""
+    either = or_(Task.parent_id == task.id, Task.id == task.parent_id)
+    query = select(Task).where(either, Task.kind.in_(viewer.task_kinds))
+    return session.scalars(query.order_by(Task.id)).all()

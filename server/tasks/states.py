@@ -1,9 +1,10 @@
 """The life of a task, as one table. All moves are here; nothing else changes a state.
 
 `move(state, action)` is the one door: it gives the next state or raises IllegalMoveError, and changes
-nothing itself. Actions are what people do (and two that the world does: `recur`, another occurrence arrives;
-`expire`, whoever took it did not arrive in time).
+nothing itself. Actions are what people do (and three that the world does: `recur`, another occurrence
+arrives; `expire`, whoever took it did not arrive in time; `fall_due`, a planned task's day has come).
 
+    planned        to be done on a later day: nobody is told before
     new            nobody has been told or nobody has answered yet
     dispatched     given to somebody, who has not answered yet
     acknowledged   somebody has taken it
@@ -15,7 +16,8 @@ nothing itself. Actions are what people do (and two that the world does: `recur`
 
 A recurrence on a resolved task brings it back to dispatched: the need was not met after all. Elsewhere it
 leaves the state alone; whoever holds the task is told again. A task whose holder does not arrive goes back
-to dispatched, so that another can take it; the holder may still arrive.
+to dispatched, so that another can take it; the holder may still arrive. What has ended stays ended: `review`
+looks at it again, `renew` opens another task that is linked to it.
 """
 
 from enum import StrEnum
@@ -25,6 +27,7 @@ from typing import Final
 class TaskState(StrEnum):
     """Where a task stands."""
 
+    PLANNED = "planned"
     NEW = "new"
     DISPATCHED = "dispatched"
     ACKNOWLEDGED = "acknowledged"
@@ -43,23 +46,19 @@ class TaskAction(StrEnum):
     ARRIVE = "arrive"
     RESOLVE = "resolve"
     CLOSE = "close"
-    CANCEL = "cancel"
-    REASSIGN = "reassign"
+    HAND_OVER = "hand_over"  # the holder asks a colleague, who has to accept
+    SNOOZE = "snooze"
     NOTE = "note"
+    PHOTO = "photo"
+    ESCALATE = "escalate"  # the community cannot solve it: to the subdistrict
+    RETURN = "return"  # … and back
+    REASSIGN = "reassign"
+    CANCEL = "cancel"
+    REVIEW = "review"
+    RENEW = "renew"
     RECUR = "recur"
     EXPIRE = "expire"
-
-
-class Outcome(StrEnum):
-    """How a task ended. Closing needs one."""
-
-    HELPED_ON_SITE = "helped_on_site"
-    HELPED_BY_PHONE = "helped_by_phone"
-    HOSPITAL = "hospital"
-    REPAIRED = "repaired"
-    FALSE_ALARM = "false_alarm"
-    NO_ACCESS = "no_access"
-    TEST = "test"
+    FALL_DUE = "fall_due"
 
 
 class IllegalMoveError(ValueError):
@@ -73,42 +72,71 @@ class IllegalMoveError(ValueError):
 
 S = TaskState
 A = TaskAction
-_ALWAYS_WHILE_OPEN: Final = (S.NEW, S.DISPATCHED, S.ACKNOWLEDGED, S.ON_THE_WAY, S.ON_SITE, S.RESOLVED)
+_ALWAYS_WHILE_OPEN: Final = (
+    S.PLANNED,
+    S.NEW,
+    S.DISPATCHED,
+    S.ACKNOWLEDGED,
+    S.ON_THE_WAY,
+    S.ON_SITE,
+    S.RESOLVED,
+)
+_SENT_ON: Final = {A.ESCALATE: S.DISPATCHED, A.RETURN: S.DISPATCHED, A.REASSIGN: S.DISPATCHED}
+_ENDED: Final = (A.NOTE, A.PHOTO, A.REVIEW, A.RENEW)
 
 TRANSITIONS: Final[dict[TaskState, dict[TaskAction, TaskState]]] = {
-    S.NEW: {A.ACKNOWLEDGE: S.ACKNOWLEDGED, A.REASSIGN: S.DISPATCHED, A.CANCEL: S.CANCELLED},
+    S.PLANNED: {
+        A.ACKNOWLEDGE: S.ACKNOWLEDGED,  # somebody does it before its day
+        A.CANCEL: S.CANCELLED,
+        A.FALL_DUE: S.NEW,
+        A.RECUR: S.NEW,
+    },
+    S.NEW: {
+        A.ACKNOWLEDGE: S.ACKNOWLEDGED,
+        **_SENT_ON,
+        A.SNOOZE: S.NEW,
+        A.CANCEL: S.CANCELLED,
+    },
     S.DISPATCHED: {
         A.ACKNOWLEDGE: S.ACKNOWLEDGED,
         A.ARRIVE: S.ON_SITE,  # given to somebody who was there already, or was slow
-        A.REASSIGN: S.DISPATCHED,
+        **_SENT_ON,
+        A.SNOOZE: S.DISPATCHED,
         A.CANCEL: S.CANCELLED,
     },
     S.ACKNOWLEDGED: {
         A.DEPART: S.ON_THE_WAY,
         A.ARRIVE: S.ON_SITE,  # was there already
         A.RESOLVE: S.RESOLVED,  # by telephone
-        A.REASSIGN: S.DISPATCHED,
+        A.CLOSE: S.CLOSED,
+        A.HAND_OVER: S.DISPATCHED,
+        A.SNOOZE: S.ACKNOWLEDGED,
+        **_SENT_ON,
         A.EXPIRE: S.DISPATCHED,
         A.CANCEL: S.CANCELLED,
     },
     S.ON_THE_WAY: {
         A.ARRIVE: S.ON_SITE,
         A.RESOLVE: S.RESOLVED,
+        A.CLOSE: S.CLOSED,
         A.EXPIRE: S.DISPATCHED,
-        A.REASSIGN: S.DISPATCHED,
+        A.HAND_OVER: S.DISPATCHED,
+        **_SENT_ON,
         A.CANCEL: S.CANCELLED,
     },
-    S.ON_SITE: {A.RESOLVE: S.RESOLVED, A.REASSIGN: S.DISPATCHED},
+    S.ON_SITE: {A.RESOLVE: S.RESOLVED, A.CLOSE: S.CLOSED, A.HAND_OVER: S.DISPATCHED, **_SENT_ON},
     S.RESOLVED: {A.CLOSE: S.CLOSED, A.RECUR: S.DISPATCHED},
-    S.CLOSED: {A.NOTE: S.CLOSED},
-    S.CANCELLED: {A.NOTE: S.CANCELLED},
+    S.CLOSED: dict.fromkeys(_ENDED, S.CLOSED),
+    S.CANCELLED: dict.fromkeys(_ENDED, S.CANCELLED),
 }
 for _state in _ALWAYS_WHILE_OPEN:
     TRANSITIONS[_state].setdefault(A.RECUR, _state)
-    TRANSITIONS[_state][A.NOTE] = _state
+    TRANSITIONS[_state] |= {A.NOTE: _state, A.PHOTO: _state}
 
 OPEN_STATES: Final = frozenset(_ALWAYS_WHILE_OPEN)
-BY_THE_WORLD: Final = frozenset({A.RECUR, A.EXPIRE})
+BY_THE_WORLD: Final = frozenset({A.RECUR, A.EXPIRE, A.FALL_DUE})
+UNANSWERED: Final = frozenset({S.NEW, S.DISPATCHED})
+"""Somebody should come, and nobody has said that they will."""
 """What nobody does."""
 
 
@@ -129,7 +157,7 @@ def possible(state: TaskState) -> tuple[TaskAction, ...]:
 
 def diagram() -> str:
     """The table as a Mermaid state diagram."""
-    lines = ["stateDiagram-v2", "    [*] --> new"]
+    lines = ["stateDiagram-v2", "    [*] --> new", "    [*] --> planned"]
     for state, moves in TRANSITIONS.items():
         lines += [f"    {state} --> {after}: {action}" for action, after in moves.items() if after != state]
     lines += [f"    {state} --> [*]" for state in (S.CLOSED, S.CANCELLED)]
@@ -140,7 +168,9 @@ def page() -> str:
     """The documentation page that shows the table as a picture."""
     return (
         "# The life of a task\n\nDrawn from the table in `server/tasks/states.py`; `recur` is another "
-        "occurrence, `expire` a holder who did not arrive in time, everything else is what people do."
+        "occurrence, `expire` a holder who did not arrive in time, `fall_due` the day of a task that was "
+        "planned, everything else is what people do. Notes, photos, putting off, reviews and new tasks that "
+        "are linked to an ended one leave the state as it is."
         f"\n\n```mermaid\n{diagram()}```\n"
     )
 

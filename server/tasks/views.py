@@ -1,7 +1,7 @@
 """What a person sees of a task: its subject and place, masked where the role may not know them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -28,9 +28,11 @@ from server.db.models import (
 from server.notify import deliveries
 from server.residents import contacts
 from server.residents.absences import Away, away
-from server.tasks import repository
+from server.tasks import acts, history, kinds, photos, repository, watching
+from server.tasks.history import Moment, Sent, TimelineEntry
+from server.tasks.policy import Cause, Kind, Outcome, TaskPolicy
 from server.tasks.states import TaskAction, TaskState, possible
-from server.users.roles import Right, Role
+from server.users.roles import Role
 from server.users.viewer import Viewer
 from server.windows import repository as windows
 
@@ -96,31 +98,30 @@ class TaskView:
     muted: bool = False
     muted_for: str = ""
     parent_id: int | None = None
+    kind_names: dict[str, str]
+    kind_icon: str
+    kind_colour: str
+    goes_there: bool  # somebody has to go: not a task for the telephone alone
+    outcome_names: dict[str, str] | None
+    cause: str | None
+    cause_names: dict[str, str] | None
+    level: str
+    due_at: datetime | None
+    snoozed_until: datetime | None
+    review: str | None
+    reviewed_at: datetime | None
     actions: tuple[TaskAction, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TimelineEntry:
-    """One line of the timeline, with the actor's name."""
+class Linked:
+    """A task that this one follows, or that follows it."""
 
-    at: datetime
-    actor: str | None
-    action: str
-    from_state: str | None
-    to_state: str
-    detail: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sent:
-    """One message: to whom, by which channel, and what came of it. States are those of `Delivery`."""
-
-    person: str
-    channel: str
-    kind: str
+    id: int
+    kind_names: dict[str, str]
     state: str
-    at: datetime
-    error: str
+    due_at: datetime | None
+    is_parent: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +135,11 @@ class TaskPage:
     occurrences: tuple[Occurrence, ...]
     positions: tuple[Position, ...]
     sends: tuple[Sent, ...] = ()
+    history: tuple[Moment, ...] = ()
+    linked: tuple[Linked, ...] = ()
+    watchers: tuple[str, ...] = ()
+    watching: bool = False
+    photos: bool = False
 
 
 def views(
@@ -146,6 +152,7 @@ def views(
 ) -> list[TaskView]:
     """The tasks as this person sees them: a fixed number of queries, however many tasks. With `opened` (now)
     those that are not ended carry their residents' details: whoever asks for that writes the look down."""
+    policy = kinds.policy(session)
     subjects = _subjects(session, viewer, tasks, opened)
     areas = _names(session, Area, {task.area_id for task in tasks})
     people = _names(session, User, {task.assignee_id for task in tasks if task.assignee_id is not None})
@@ -180,6 +187,12 @@ def views(
             muted=task.muted,
             muted_for=work.get(task.id, ""),
             parent_id=task.parent_id,
+            **_by_policy(policy, task),
+            level=task.level,
+            due_at=task.due_at,
+            snoozed_until=task.snoozed_until,
+            review=task.review,
+            reviewed_at=task.reviewed_at,
             actions=_actions(viewer, task),
         )
         for task in tasks
@@ -191,28 +204,66 @@ def page(
 ) -> TaskPage:
     """Everything about one task; with `opened` as in `views`. Raises NotFoundError."""
     task = repository.seen_by(session, viewer, task_id)
-    events = repository.timeline(session, task_id)
+    timeline = _timeline(session, repository.timeline(session, task_id))
+    sends = tuple(
+        Sent(
+            person=name,
+            channel=row.channel,
+            kind=kind,
+            state=row.state,
+            at=row.ended_at or row.sent_at or row.created_at,
+            error=row.error,
+        )
+        for row, name, kind in deliveries.of_task(session, task_id)
+    )
+    following = watching.watchers(session, task_id)
     of_task = tuple(alarms.of_task(session, task_id))
     position_ids = {alarm.source_id for alarm in of_task if alarm.source_kind == "position"}
     return TaskPage(
         task=views(session, viewer, [task], texts, opened=opened)[0],
         advise={language: texts.advise(task.rule, language) for language in ("zh", "en")},
-        timeline=_timeline(session, events),
+        timeline=timeline,
         alarms=of_task,
         occurrences=tuple(alarms.occurrences_of(session, [alarm.id for alarm in of_task])),
         positions=tuple(session.scalars(select(Position).where(Position.id.in_(position_ids)))),
-        sends=tuple(
-            Sent(
-                person=name,
-                channel=row.channel,
-                kind=kind,
-                state=row.state,
-                at=row.ended_at or row.sent_at or row.created_at,
-                error=row.error,
-            )
-            for row, name, kind in deliveries.of_task(session, task_id)
-        ),
+        sends=sends,
+        history=history.merged(timeline, sends, history.steps_of(session, task_id)),
+        linked=_linked(session, viewer, task),
+        watchers=tuple(user.name for user in following),
+        watching=any(user.id == viewer.user_id for user in following),
+        photos=photos.visible(viewer, task),
     )
+
+
+def _linked(session: Session, viewer: Viewer, task: Task) -> tuple[Linked, ...]:
+    policy = kinds.policy(session)
+    return tuple(
+        Linked(
+            id=other.id,
+            kind_names=_names_of(policy.kind(other.kind)),
+            state=other.state,
+            due_at=other.due_at,
+            is_parent=other.id == task.parent_id,
+        )
+        for other in repository.linked(session, viewer, task)
+    )
+
+
+def _by_policy(policy: TaskPolicy, task: Task | Row[Any]) -> dict[str, Any]:
+    kind = policy.kind(task.kind)
+    return {
+        "kind_names": _names_of(kind),
+        "kind_icon": kind.icon,
+        "kind_colour": kind.colour,
+        "goes_there": kind.arrive,
+        "outcome_names": None if task.outcome is None else _names_of(policy.outcome(task.outcome)),
+        "cause": task.cause,
+        "cause_names": None if task.cause is None else _names_of(policy.cause(task.cause)),
+    }
+
+
+def _names_of(each: Kind | Outcome | Cause) -> dict[str, str]:
+    return {"zh": each.zh, "en": each.en}
 
 
 def _timeline(session: Session, events: Sequence[TaskEvent]) -> tuple[TimelineEntry, ...]:
@@ -237,17 +288,7 @@ def _timeline(session: Session, events: Sequence[TaskEvent]) -> tuple[TimelineEn
 
 
 def _actions(viewer: Viewer, task: Task | Row[Any]) -> tuple[TaskAction, ...]:
-    if not viewer.may(Right.WORK_TASKS):
-        return ()
-    assigns = viewer.may(Right.ASSIGN_TASKS)
-    mine = task.assignee_id == viewer.user_id
-    held = {TaskAction.DEPART, TaskAction.ARRIVE, TaskAction.RESOLVE, TaskAction.CLOSE}
-    return tuple(
-        action
-        for action in possible(TaskState(task.state))
-        if (assigns or action not in {TaskAction.REASSIGN, TaskAction.CANCEL})
-        and (assigns or mine or action not in held)
-    )
+    return tuple(action for action in possible(TaskState(task.state)) if acts.may(viewer, task, action))
 
 
 def _subjects(

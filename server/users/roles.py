@@ -25,7 +25,8 @@ class Right(StrEnum):
 
     VIEW_TASKS = "view_tasks"
     WORK_TASKS = "work_tasks"  # acknowledge, depart, arrive, resolve, close, note
-    ASSIGN_TASKS = "assign_tasks"  # reassign, cancel
+    ASSIGN_TASKS = "assign_tasks"  # reassign, cancel, send back to the community
+    REVIEW_TASKS = "review_tasks"  # look at ended tasks again, and say how it was done
     VIEW_DEVICES = "view_devices"
     REGISTER = "register"  # areas, residents, wells, positions, gateways, devices
     ENROL = "enrol"  # make codes for gateways, and revoke gateways
@@ -70,6 +71,7 @@ RIGHTS: Final[dict[Role, frozenset[Right]]] = {
             R.VIEW_TASKS,
             R.WORK_TASKS,
             R.ASSIGN_TASKS,
+            R.REVIEW_TASKS,
             R.VIEW_DEVICES,
             R.VIEW_RESIDENTS,
             R.EDIT_RESIDENTS,

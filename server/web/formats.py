@@ -1,12 +1,10 @@
 """How times, spans, numbers and units are written on the pages."""
 
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import Final
 
+from server.days import LOCAL
 from server.web.i18n import say
-
-LOCAL: Final = timezone(timedelta(hours=8), "UTC+8")
-"""The pages' clock. All of China keeps one time, without a summer time, since 1991."""
 
 _STEPS: Final = (("days", 86_400), ("hours", 3_600), ("minutes", 60))
 _UNITS: Final = {

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Final, cast
@@ -44,6 +45,7 @@ def templates(extra_folders: Sequence[Path] = ()) -> Environment:
     environment.filters.update(
         clock=formats.clock,
         when=formats.when,
+        moment=datetime.fromisoformat,
         gap=formats.gap,
         number=formats.number,
         unit=formats.unit,

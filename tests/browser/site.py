@@ -28,7 +28,7 @@ from server.db.models import Area, Attachment, Device, Gateway, Position, Reside
 from server.live.bus import Bus
 from server.settings import ServerSettings
 from server.tasks import service as tasks
-from server.tasks.states import Outcome, TaskAction
+from server.tasks.states import TaskAction
 from server.timeseries.sqlite import SqliteStore
 from server.timeseries.store import Point
 from server.users import service as users
@@ -95,9 +95,7 @@ class Site:
         """A well's cover is opened."""
         self._record(COVER, "cover_open", Severity.MAJOR, TaskKind.WELL, ends=True)
 
-    def act(
-        self, login: str, action: TaskAction, *, task_id: int = 1, outcome: Outcome | None = None
-    ) -> None:
+    def act(self, login: str, action: TaskAction, *, task_id: int = 1, outcome: str | None = None) -> None:
         """Somebody else acts on a task."""
         with self.context.database.write() as session:
             user = users.by_login(session, login)

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from playwright.async_api import Page, expect
 
-from server.tasks.states import Outcome, TaskAction
+from server.tasks.states import TaskAction
 from tests.browser.conftest import Visit
 from tests.browser.site import FALL, Site
 from tests.parts.browser import DESK, PHONE, WALL, View, wider_than_window
@@ -39,7 +39,7 @@ async def test_a_press_appears_and_is_worked_to_its_end(street: Site, visit: Vis
         await expect(page.get_by_text("这个任务已结束。")).to_be_visible()
         await expect(page.locator(".timeline")).to_contain_text("已扶起，无外伤")
     assert street.task().state == "closed"
-    assert street.task().outcome == Outcome.HELPED_ON_SITE
+    assert street.task().outcome == "helped_on_site"
 
 
 async def test_cards_stand_in_order_and_a_recurrence_tells_again(street: Site, visit: Visit) -> None:

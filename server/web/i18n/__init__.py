@@ -19,6 +19,7 @@ from server.web.i18n import (
     registering,
     residing,
     rhythms,
+    tasking,
     wells,
     zh,
 )
@@ -38,6 +39,7 @@ _DOMAINS: Final = (
     residing,
     rhythms,
     figuring,
+    tasking,
 )
 TABLES: Final[Mapping[str, Mapping[str, str]]] = {
     "zh": dict(ChainMap(*(domain.ZH for domain in _DOMAINS), zh.WORDS)),

@@ -13,6 +13,7 @@ from sqlalchemy import Row
 from sqlalchemy.orm import Session
 from starlette.applications import Starlette
 
+from server.clock import now
 from server.context import Context
 from server.db.database import Change
 from server.tasks import repository, views
@@ -77,7 +78,7 @@ class Cards:
             viewer,
             task=view,
             what=change.what,
-            group=group(view),
+            group=group(view, now()),
             order=order(view),
             problem="",
         )

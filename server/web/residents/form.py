@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from server.days import LOCAL
 from server.places.schemas import ResidentIn, StationIn, WellIn
 from server.residents.schemas import AbsenceIn
-from server.web.formats import LOCAL
 
 CONTACTS: Final = 8
 """Contacts in the form: those that there are, and empty lines up to this."""

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from server.clock import now
 from server.context import Context
+from server.days import LOCAL
 from server.db.models import Area, Resident
 from server.dependencies import GetContext, GetViewer
 from server.errors import ConflictError, InvalidError, ServerError
@@ -22,7 +23,6 @@ from server.residents.schemas import AbsenceKind, ConsentIn, ConsentKind
 from server.tasks.views import MASK
 from server.users.roles import Right
 from server.users.viewer import Viewer
-from server.web.formats import LOCAL
 from server.web.rendering import is_fragment, render
 from server.web.residents import form
 

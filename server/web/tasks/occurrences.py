@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from firmware_profiles import Profile
+from server.days import LOCAL
 from server.db.models import Alarm, Occurrence
 from server.rhythm.words import reason
-from server.web.formats import LOCAL, number, unit
+from server.web.formats import number, unit
 
 
 def words(profile: Profile | None, value: Mapping[str, Any], language: str) -> str:

@@ -1,40 +1,27 @@
-"""Why something could not be done to a task, said to the person who tried; and which outcomes fit. Pure."""
+"""Why something could not be done to a task, said to the person who tried. Pure."""
 
 from typing import Final
 
 from server.errors import ForbiddenError, InvalidError, ServerError
-from server.tasks.service import MAXIMUM_NOTE
-from server.tasks.states import Outcome
+from server.tasks.acts import MAXIMUM_NOTE
+from server.tasks.states import TaskAction
 from server.tasks.views import TaskView
 from server.web.formats import clock
 from server.web.i18n import say
 
-_OUTCOMES: Final[dict[str, tuple[Outcome, ...]]] = {
-    "care": (
-        Outcome.HELPED_ON_SITE,
-        Outcome.HELPED_BY_PHONE,
-        Outcome.HOSPITAL,
-        Outcome.FALSE_ALARM,
-        Outcome.NO_ACCESS,
-        Outcome.TEST,
-    ),
-    "public_health": (
-        Outcome.HELPED_ON_SITE,
-        Outcome.HELPED_BY_PHONE,
-        Outcome.HOSPITAL,
-        Outcome.FALSE_ALARM,
-        Outcome.TEST,
-    ),
+_FACTS: Final = ("outcome", "cause", "assignee", "minutes", "verdict", "photo")
+_UNFIT: Final = {
+    TaskAction.SNOOZE: "snooze",
+    TaskAction.ESCALATE: "level",
+    TaskAction.RETURN: "level",
+    TaskAction.REVIEW: "reviewed",
+    TaskAction.RENEW: "renew",
+    TaskAction.PHOTO: "photos",
 }
-_THINGS: Final = (Outcome.REPAIRED, Outcome.FALSE_ALARM, Outcome.NO_ACCESS, Outcome.TEST)
+"""Actions that a task's state allows and something else about it does not."""
 
 
-def outcomes(kind: str) -> tuple[Outcome, ...]:
-    """The outcomes that make sense for a kind of task, the usual one first."""
-    return _OUTCOMES.get(kind, _THINGS)
-
-
-def sentence(error: ServerError, task: TaskView, language: str) -> str:
+def sentence(error: ServerError, task: TaskView, language: str, action: TaskAction) -> str:
     """Why it was refused, from the task as it stands now: above all, who has it. An error may bring its
     own words: their key (`say`) and what is filled in there."""
     if "say" in error.details:
@@ -42,9 +29,9 @@ def sentence(error: ServerError, task: TaskView, language: str) -> str:
     if isinstance(error, InvalidError):
         return _invalid(error, language)
     if isinstance(error, ForbiddenError):
-        if task.assignee is None:
-            return say(language, "error.403.help")
-        return say(language, "conflict.forbidden", name=task.assignee)
+        return _forbidden(task, language, action)
+    if action in _UNFIT and error.details.get("fits") is False:
+        return say(language, f"conflict.{_UNFIT[action]}")
     moved = say(language, "conflict.moved", state=say(language, f"state.{task.state}"))
     if task.assignee is None or task.acknowledged_at is None:
         return moved
@@ -63,13 +50,16 @@ def said(error: ServerError, language: str) -> str:
     )
 
 
+def _forbidden(task: TaskView, language: str, action: TaskAction) -> str:
+    if action is TaskAction.REVIEW:
+        return say(language, "conflict.own")
+    if task.assignee is None:
+        return say(language, "error.403.help")
+    return say(language, "conflict.forbidden", name=task.assignee)
+
+
 def _invalid(error: InvalidError, language: str) -> str:
-    for word, key in (
-        ("outcome", "outcome"),
-        ("user", "assignee"),
-        ("give the task", "assignee"),
-        ("role", "assignee"),
-    ):
-        if word in error.message:
-            return say(language, f"invalid.{key}")
+    where = error.details.get("where")
+    if where in _FACTS:
+        return say(language, f"invalid.{where}")
     return say(language, "invalid.note", limit=MAXIMUM_NOTE)

@@ -1,14 +1,18 @@
 """`/`, `/tasks`, `/tasks/{id}` and what people do there."""
 
+from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Form, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
 
 from server.clock import now
 from server.context import Context
+from server.days import midnight
 from server.db.models import Occurrence
 from server.dependencies import GetContext, GetViewer
 from server.devices import dependents
@@ -16,18 +20,32 @@ from server.devices import repository as devices
 from server.dispatch import asks
 from server.errors import ConflictError, ForbiddenError, InvalidError, ServerError
 from server.residents import looking
-from server.tasks import repository, service, views
-from server.tasks.states import Outcome, TaskAction
+from server.tasks import kinds, photos, repository, service, views, watching
+from server.tasks.states import TaskAction
 from server.users.roles import Right
 from server.users.service import list_assignable
 from server.users.viewer import Viewer
 from server.web.rendering import is_fragment, language_of, render
 from server.web.tasks import board, chart, occurrences, refusals, telephone
+from server.web.tasks.forms import ActForm
 
 router = APIRouter(include_in_schema=False)
 OPEN_AT_ONCE: Final = 500
 """Open tasks shown at once. A subdistrict has tens; a whole city's power cut may have this many."""
 ENDED_AT_ONCE: Final = 50
+_FORM_BYTES: Final = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why an action was refused."""
+
+    error: ServerError
+    action: TaskAction
+
+    def sentence(self, task: views.TaskView, language: str) -> str:
+        """It in words."""
+        return refusals.sentence(self.error, task, language, self.action)
 
 
 @router.get("/", name="home")
@@ -42,42 +60,47 @@ def listed(
     request: Request,
     context: GetContext,
     viewer: GetViewer,
+    tab: repository.Tab = "open",
     kind: str = "",
+    level: str = "",
     ended: bool = False,
     before: int | None = None,
 ) -> Response:
     """The list, or (to the page's own script) just the cards."""
     viewer.require(Right.VIEW_TASKS)
+    tab = "ended" if ended else tab
     chosen = kind if kind in viewer.task_kinds else ""
-    limit = ENDED_AT_ONCE if ended else OPEN_AT_ONCE
+    moment = now()
+    limit = OPEN_AT_ONCE if tab in board.LIVE_TABS else ENDED_AT_ONCE
     with context.database.read() as session:
-        tasks = views.views(
+        found = repository.listed(
             session,
             viewer,
-            repository.listed(
-                session,
-                viewer,
-                only_open=not ended,
-                only_ended=ended,
-                kinds=[chosen] if chosen else None,
-                before_id=before,
-                limit=limit + 1,
-            ),
-            context.texts,
+            tab=tab,
+            kinds=[chosen] if chosen else None,
+            level=level or None,
+            since=midnight(moment),
+            before_id=before,
+            limit=limit + 1,
         )
+        tasks = views.views(session, viewer, found, context.texts)
+        policy = kinds.policy(session)
     tasks, more = tasks[:limit], len(tasks) > limit
     return render(
         request,
         "tasks/_board.html" if is_fragment(request) else "tasks/list.html",
         viewer,
         here="tasks:list",
-        groups=board.arranged(tasks),
+        groups=board.arranged(tasks, moment),
         board=board,
-        kinds=[each for each in board.KINDS if each in viewer.task_kinds],
+        kinds=[each for each in policy.kinds if each.id in viewer.task_kinds],
         kind=chosen,
-        ended=ended,
-        older=tasks[-1].id if ended and more else None,
-        more=limit if more and not ended else None,
+        level=level,
+        tab=tab,
+        tabs=board.tabs(viewer),
+        live=tab in board.LIVE_TABS,
+        older=tasks[-1].id if more and tab not in board.LIVE_TABS else None,
+        more=limit if more and tab in board.LIVE_TABS else None,
     )
 
 
@@ -98,6 +121,47 @@ async def chart_data(request: Request, task_id: int, context: GetContext, viewer
     )
 
 
+@router.get("/tasks/{task_id}/photos/{photo_id}", name="tasks:photo")
+def photo(context: GetContext, viewer: GetViewer, task_id: int, photo_id: int) -> Response:
+    """A photo. Looking is written down."""
+    return photos.answer(context, viewer, task_id, photo_id, now=now())
+
+
+@router.post("/tasks/{task_id}/photos", name="tasks:photos")
+async def add_photo(request: Request, task_id: int, context: GetContext, viewer: GetViewer) -> Response:
+    """Keeps a photo from the form."""
+    size = request.headers.get("content-length", "")
+    problem: ServerError | None = None
+    if not size.isdecimal() or int(size) > photos.MOST_BYTES + _FORM_BYTES:
+        problem = InvalidError("the photo is too large", where="photo")
+    else:
+        async with request.form(max_files=1, max_fields=4) as sent:
+            upload = sent.get("photo")
+            data = await upload.read() if isinstance(upload, UploadFile) else b""
+        try:
+            await run_in_threadpool(photos.add, context, viewer, task_id, data, now=now())
+        except (ConflictError, ForbiddenError, InvalidError) as error:
+            problem = error
+    return await run_in_threadpool(_answer, request, context, viewer, task_id, TaskAction.PHOTO, problem)
+
+
+@router.post("/tasks/{task_id}/watch", name="tasks:watch")
+def watch(
+    request: Request,
+    task_id: int,
+    context: GetContext,
+    viewer: GetViewer,
+    on: Annotated[str, Form()] = "",
+) -> Response:
+    """Follows the task, or follows it no more."""
+    with context.database.write() as session:
+        if on:
+            watching.watch(session, viewer, task_id)
+        else:
+            watching.unwatch(session, viewer, task_id)
+    return _answer(request, context, viewer, task_id, TaskAction.NOTE, None)
+
+
 @router.post("/tasks/{task_id}/{action}", name="tasks:act")
 def act(
     request: Request,
@@ -105,32 +169,40 @@ def act(
     action: TaskAction,
     context: GetContext,
     viewer: GetViewer,
-    outcome: Annotated[str, Form()] = "",
-    note: Annotated[str, Form()] = "",
-    assignee_id: Annotated[str, Form()] = "",
-    view: Annotated[str, Form()] = "",
+    facts: Annotated[ActForm, Form()],
 ) -> Response:
     """Does one thing to a task. Answers with the card or the page as it is afterwards; where it could not be
     done, with a sentence why."""
-    wanted = service.Act(
-        action=action,
-        note=note,
-        outcome=Outcome(outcome) if outcome in set(Outcome) else None,
-        assignee_id=int(assignee_id) if assignee_id.isdecimal() else None,
-    )
+    wanted = facts.act(action)
     problem: ServerError | None = None
     try:
         with context.database.write() as session:
             service.act(session, viewer, task_id, wanted, now=now())
     except (ConflictError, ForbiddenError, InvalidError) as error:
         problem = error
+    return _answer(request, context, viewer, task_id, action, problem, wanted, card=facts.view == "card")
+
+
+def _answer(
+    request: Request,
+    context: Context,
+    viewer: Viewer,
+    task_id: int,
+    action: TaskAction,
+    problem: ServerError | None,
+    wanted: service.Act | None = None,
+    *,
+    card: bool = False,
+) -> Response:
     with context.database.read() as session:
         if problem is not None and _is_done_already(session, viewer, task_id, action):
             problem = None
         if problem is None and not is_fragment(request):
             return RedirectResponse(str(request.app.url_path_for("tasks:detail", task_id=task_id)), 303)
-        show = _card if view == "card" and is_fragment(request) else _page
-        return show(request, session, context, viewer, task_id, problem, wanted)
+        said = None if problem is None else Refusal(problem, action)
+        if card and is_fragment(request):
+            return _card(request, session, context, viewer, task_id, said)
+        return _page(request, session, context, viewer, task_id, said, wanted)
 
 
 def _occurrence_words(session: Session, context: Context, page: views.TaskPage) -> dict[str, Any]:
@@ -182,8 +254,7 @@ def _card(
     context: Context,
     viewer: Viewer,
     task_id: int,
-    problem: ServerError | None = None,
-    _wanted: service.Act | None = None,
+    problem: Refusal | None = None,
 ) -> Response:
     task = repository.seen_by(session, viewer, task_id)
     (seen,) = views.views(session, viewer, [task], context.texts)
@@ -191,12 +262,12 @@ def _card(
         request,
         "tasks/_card.html",
         viewer,
-        status=problem.status if problem else 200,
+        status=problem.error.status if problem else 200,
         task=seen,
         what="",
-        group=board.group(seen),
+        group=board.group(seen, now()),
         order=board.order(seen),
-        problem=refusals.sentence(problem, seen, language_of(request, viewer)) if problem else "",
+        problem=problem.sentence(seen, language_of(request, viewer)) if problem else "",
     )
 
 
@@ -206,23 +277,29 @@ def _page(
     context: Context,
     viewer: Viewer,
     task_id: int,
-    problem: ServerError | None = None,
+    problem: Refusal | None = None,
     wanted: service.Act | None = None,
 ) -> Response:
     moment = now()
     looking.note_task(context.database, viewer, task_id, now=moment)
     page = views.page(session, viewer, task_id, context.texts, opened=moment)
-    assignable = list_assignable(session, page.task.kind) if TaskAction.REASSIGN in page.task.actions else []
+    giving = {TaskAction.REASSIGN, TaskAction.HAND_OVER} & set(page.task.actions)
+    assignable = list_assignable(session, page.task.kind) if giving else []
+    policy = kinds.policy(session)
     language = language_of(request, viewer)
     return render(
         request,
         "tasks/_detail.html" if is_fragment(request) else "tasks/detail.html",
         viewer,
-        status=problem.status if problem else 200,
+        status=problem.error.status if problem else 200,
         here="tasks:list",
         page=page,
         task=page.task,
-        outcomes=refusals.outcomes(page.task.kind),
+        outcomes=policy.outcomes_of(page.task.kind),
+        causes=policy.causes,
+        outcome_name=policy.outcome,
+        cause_name=policy.cause,
+        naps=board.naps(policy.snooze_max_minutes),
         assignable=[(user.id, user.name, user.role) for user in assignable],
         rule_name=context.texts.name,
         dial=telephone.dial,
@@ -230,6 +307,6 @@ def _page(
         **_occurrence_words(session, context, page),
         unprotected=_unprotected(context, session, viewer, page),
         asks=asks.standing(session, task_id),
-        problem=refusals.sentence(problem, page.task, language) if problem else "",
+        problem=problem.sentence(page.task, language) if problem else "",
         wanted=wanted,
     )

@@ -107,7 +107,7 @@ async def test_a_task_moves_through_the_api(
     carer = token(Role.CARER)
     (task,) = (await client.get("/api/v1/tasks", headers=carer)).json()
     assert task["names"]["zh"]
-    assert task["actions"] == ["acknowledge", "note"]
+    assert task["actions"] == ["acknowledge", "note", "photo", "escalate"]
     moved = await client.post(f"/api/v1/tasks/{task['id']}/acknowledge", headers=carer)
     assert moved.json()["state"] == "acknowledged"
     again = await client.post(f"/api/v1/tasks/{task['id']}/acknowledge", headers=token(Role.DISPATCHER))

@@ -31,7 +31,7 @@ from server.rhythm.usual import SLOT, slots_of
 from server.rhythm.watches import Sensor, Watch, watches
 from server.settings import ServerSettings
 from server.tasks import service as tasks
-from server.tasks.states import Outcome, TaskAction
+from server.tasks.states import TaskAction
 from server.timeseries.influx import InfluxStore
 from server.timeseries.sqlite import SqliteStore
 from server.timeseries.store import Point, TimeSeriesStore
@@ -335,14 +335,12 @@ async def test_once_a_person_was_there_quiet_counts_from_then(context: Context) 
     with context.database.write() as session:
         task = session.scalars(select(Task)).one()
         for action in (TaskAction.ACKNOWLEDGE, TaskAction.DEPART, TaskAction.ARRIVE, TaskAction.RESOLVE):
-            tasks.act(
-                session, viewer, task.id, tasks.Act(action=action, outcome=Outcome.HELPED_ON_SITE), now=NOON
-            )
+            tasks.act(session, viewer, task.id, tasks.Act(action=action, outcome="helped_on_site"), now=NOON)
         tasks.act(
             session,
             viewer,
             task.id,
-            tasks.Act(action=TaskAction.CLOSE, outcome=Outcome.HELPED_ON_SITE),
+            tasks.Act(action=TaskAction.CLOSE, outcome="helped_on_site"),
             now=NOON,
         )
     assert await look(context, NOON + timedelta(minutes=30)) == 0

@@ -27,7 +27,9 @@ def test_every_pair_either_moves_or_raises(state: TaskState, action: TaskAction)
 
 def test_every_state_can_be_reached_and_left() -> None:
     """No task gets stuck, and no state is there for nothing."""
-    reached = {TaskState.NEW} | {after for moves in TRANSITIONS.values() for after in moves.values()}
+    reached = {TaskState.NEW, TaskState.PLANNED} | {
+        after for moves in TRANSITIONS.values() for after in moves.values()
+    }
     assert reached == set(TaskState)
     assert all(any(after is not state for after in TRANSITIONS[state].values()) for state in OPEN_STATES)
 
@@ -40,8 +42,9 @@ def test_another_occurrence_never_closes_and_never_fails(state: TaskState) -> No
 
 @pytest.mark.parametrize("state", [TaskState.CLOSED, TaskState.CANCELLED])
 def test_what_has_ended_stays_ended(state: TaskState) -> None:
-    """Only a note can be added."""
-    assert possible(state) == (TaskAction.NOTE,)
+    """It can be written on, looked at again, and followed by another."""
+    assert set(possible(state)) == {TaskAction.NOTE, TaskAction.PHOTO, TaskAction.REVIEW, TaskAction.RENEW}
+    assert all(after is state for after in TRANSITIONS[state].values())
 
 
 def test_the_diagram_shows_every_move() -> None:

@@ -41,12 +41,25 @@ function say(card, again) {
   element.textContent = `${again ? place.dataset.again : place.dataset.new}: ${card.dataset.say}`;
 }
 
+/** Whether the card belongs to another tab or level than the one that is shown. */
+function elsewhere(card) {
+  const { tab, level } = place.dataset;
+  if (card.dataset.group === "planned") return true;
+  if (tab === "mine" && card.dataset.mine !== "true") return true;
+  return Boolean(level) && card.dataset.level !== level;
+}
+
 function arrived(html) {
   const holder = document.createElement("template");
   holder.innerHTML = html;
   const card = holder.content.firstElementChild;
   const known = document.getElementById(card.id);
   if (known && Number(known.dataset.version) > Number(card.dataset.version)) return;
+  if (elsewhere(card)) {
+    known?.remove();
+    counted();
+    return;
+  }
   const news = NEWS.has(card.dataset.what);
   if (card.dataset.group === "ended") {
     if (known) leave(known, card);
@@ -98,7 +111,7 @@ document.addEventListener("htmx:after:swap", () => {
 
 setUpSound(word);
 counted();
-if (place.dataset.ended !== "true") {
+if (place.dataset.still !== "true") {
   connect(place.dataset.live, { task: arrived, resync: readAll });
   setInterval(() => {
     if (waiting().some((card) => card.dataset.severity === "critical")) ring("critical");

@@ -71,7 +71,7 @@ def test_each_step_plans_the_next(number: int, turn: int, what: Happened, then: 
 
 def test_accepting_cancels_all_and_waits_for_the_arrival() -> None:
     decision = decide(BOOK, new(TaskState.ACKNOWLEDGED), Happened.ACKNOWLEDGED, NOW)
-    assert decision.cancel == frozenset(StepKind) - {StepKind.INFORM}
+    assert decision.cancel == frozenset(StepKind) - {K.INFORM, K.WATCHERS}
     assert decision.cancel_sends
     assert [(plan.kind, plan.due_at) for plan in decision.plan] == [(K.TAKEN, NOW), (K.ARRIVAL, at(900))]
 
@@ -105,7 +105,7 @@ def test_a_task_handed_over_tells_its_holder_and_goes_on_if_nobody_answers() -> 
 def test_a_snoozed_task_is_silent_until_its_time() -> None:
     """Whoever has it is told again then and has to arrive; where nobody has it, the chain goes on."""
     free = decide(BOOK, new(number=1), Happened.SNOOZED, NOW, until=at(600))
-    chain = frozenset(StepKind) - {StepKind.INFORM}
+    chain = frozenset(StepKind) - {K.INFORM, K.WATCHERS}
     assert free == Decision(plan=(call(2, 1, at(600)),), cancel=chain, cancel_sends=True)
     held = decide(BOOK, new(TaskState.ACKNOWLEDGED), Happened.SNOOZED, NOW, until=at(600))
     assert [(plan.kind, plan.due_at) for plan in held.plan] == [(K.AGAIN, at(600)), (K.ARRIVAL, at(1_500))]

@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from gateway.rules.model import Severity
 from server.dispatch.core import WhoKind
-from server.dispatch.playbooks import OTHER, PlaybookIn, packaged, packaged_for
+from server.dispatch.playbooks import OTHER, SUBDISTRICT, PlaybookIn, packaged, packaged_for
 from server.places.ground import metres
 from server.tasks.policy import ALL_SEEING, TaskPolicy
 from server.users.roles import Role
@@ -15,7 +15,7 @@ from server.web.playbooks import form
 def test_every_kind_and_severity_has_a_packaged_playbook() -> None:
     """And its roles see such tasks."""
     kinds = {kind.id: {Role(role) for role in kind.roles} | ALL_SEEING for kind in TaskPolicy().kinds}
-    kinds[OTHER] = set(ALL_SEEING)
+    kinds[OTHER] = kinds[SUBDISTRICT] = set(ALL_SEEING)
     assert set(packaged()) == {(kind, severity) for kind in kinds for severity in Severity}
     for (kind, _), plan in packaged().items():
         roles = [

@@ -6,20 +6,22 @@ from typing import get_args
 
 import pytest
 
-from gateway.rules.model import Severity, TaskKind
+from gateway.rules.model import Severity
 from server.commands.states import CommandState
 from server.commissioning.service import CONSENT_NOTE
 from server.commissioning.states import Protection
 from server.coverage.core import Cause
 from server.devices.freshness import Freshness
 from server.dispatch.asks import NOT_REACHED
-from server.dispatch.core import Ask, WhoKind
+from server.dispatch.core import Ask, StepKind, WhoKind
 from server.enrolment.views import EnrolmentState
 from server.figures.model import Light
 from server.figures.tables import COLUMNS, TABLE_KEYS
 from server.importing.tables import KINDS
 from server.residents.schemas import Relation
-from server.tasks.states import BY_THE_WORLD, Outcome, TaskAction, TaskState
+from server.tasks.repository import TABS
+from server.tasks.reviews import REASONS as REASONS_OF_REVIEWS
+from server.tasks.states import BY_THE_WORLD, TaskAction, TaskState
 from server.users.roles import Role
 from server.web.devices.form import ADDRESS_FIELDS
 from server.web.devices.found import VALUE_FIELDS
@@ -28,13 +30,11 @@ from server.web.installing.routes import REASONS
 from server.web.navigation import ENTRIES
 from server.web.rendering import FOLDER
 from server.web.residents.routes import ABSENCES, CONSENTS
-from server.web.tasks.refusals import outcomes
 from server.windows.core import SCOPES
 
 EITHER = re.compile(r"""\bt\(["']([a-z0-9_.]+)["'] if [^)]*? else ["']([a-z0-9_.]+)["']""")
 CHOSEN = {
     "severity.": [*Severity],
-    "kind.": [*TaskKind],
     "state.": [*TaskState],
     "action.": [action for action in TaskAction if action not in BY_THE_WORLD],
     "rhythm.kind.": ["motion", "door", "water", "bed"],
@@ -55,7 +55,13 @@ CHOSEN = {
     "ask.": [*Ask],
     "send.state.": ["queued", "sending", "sent", "delivered", "failed", "cancelled"],
     "playbooks.beat.": ["dispatch", "notify", "audit", "auditor", "coverage"],
-    "outcome.": [*Outcome],
+    "verdict.": ["ok", "improve"],
+    "level.": ["community", "subdistrict"],
+    "review.": REASONS_OF_REVIEWS,
+    "tab.": [tab for tab in TABS if tab != "all"],
+    "tab.none_": ["planned", "review", "today", "ended"],
+    "step.": [f"{state}.{kind}" for state in ("planned", "cancelled") for kind in StepKind]
+    + ["done.taken", "done.watchers"],
     "role.": [*Role],
     "freshness.": [*Freshness],
     "family.": ["fall", "button", "well", "temperature"],
@@ -132,11 +138,6 @@ def test_beginnings_in_templates_are_covered_here() -> None:
 
 def test_navigation_has_words() -> None:
     assert [entry.words for entry in ENTRIES if not knows(entry.words)] == []
-
-
-def test_every_kind_of_task_has_outcomes() -> None:
-    for kind in TaskKind:
-        assert Outcome.FALSE_ALARM in outcomes(kind)
 
 
 def test_values_are_filled_in() -> None:
