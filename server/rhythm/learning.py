@@ -83,9 +83,10 @@ def _gaps(
     watched = [watch for watch in found.values() if watch is not None]
     sensors = [sensor for watch in watched for sensor in watch.sensors]
     with context.database.read() as session:
-        absent = repository.absences(session, found, since=since)
+        absent = repository.absences(session, found, since=since, until=now)
         silent = repository.silent_spans(
             session,
+            residents=[watch.resident_id for watch in watched],
             gateways={sensor.gateway_id for sensor in sensors},
             positions={sensor.position_id for sensor in sensors},
             since=since,
@@ -93,7 +94,7 @@ def _gaps(
         )
     for watch in watched:
         places = {place for sensor in watch.sensors for place in (sensor.gateway_id, sensor.position_id)}
-        spans = [span for place in places for span in silent.get(place, [])]
+        spans = [span for place in (watch.resident_id, *places) for span in silent.get(place, [])]
         absent[watch.resident_id] = absent.get(watch.resident_id, []) + spans
     return absent
 

@@ -11,13 +11,16 @@ from sqlalchemy.orm import Session
 
 from server.alarms.texts import GATEWAY_OFFLINE, INACTIVITY
 from server.db.base import table_of
-from server.db.models import Absence, Alarm, Gateway, Position, Resident, Rhythm, Task
+from server.db.models import Alarm, Gateway, Position, Resident, Rhythm, Task, UnprotectedSpan
+from server.residents import absences as register
 from server.rhythm.core import Fixed
 from server.rhythm.traces import Span
 from server.rhythm.usual import Day, Learned
 
 SILENT: Final = "silent"
 """The rule of a device that was not heard: every profile with a heartbeat has it."""
+WITHOUT_DATA: Final = ("gateway", "driver", "silent", "removed")
+"""Causes of being unprotected by which no readings came."""
 
 
 def due(session: Session, *, now: datetime, limit: int) -> Sequence[Row[Any]]:
@@ -100,24 +103,28 @@ def last_active(session: Session, resident_id: str) -> datetime | None:
     return session.scalar(select(Rhythm.last_active_at).where(Rhythm.resident_id == resident_id))
 
 
-def absences(session: Session, residents: Collection[str], *, since: datetime) -> dict[str, list[Span]]:
-    """By resident: when they are or were not at home, after `since`."""
-    query = select(Absence.resident_id, Absence.since, Absence.until, Absence.ended_at).where(
-        Absence.resident_id.in_(list(residents)), Absence.until > since
-    )
+def absences(
+    session: Session, residents: Collection[str], *, since: datetime, until: datetime
+) -> dict[str, list[Span]]:
+    """By resident: when they are or were not at home, after `since` and before `until`."""
     found: dict[str, list[Span]] = {}
-    for resident_id, start, until, ended in session.execute(query):
-        end = until if ended is None else min(until, ended)
-        if end > start:
-            found.setdefault(resident_id, []).append(Span(start, end))
+    for away in register.spans(session, residents, since=since, until=until):
+        found.setdefault(away.resident_id, []).append(Span(away.since, away.until))
     return found
 
 
 def silent_spans(
-    session: Session, *, gateways: Collection[str], positions: Collection[str], since: datetime, now: datetime
+    session: Session,
+    *,
+    residents: Collection[str],
+    gateways: Collection[str],
+    positions: Collection[str],
+    since: datetime,
+    now: datetime,
 ) -> dict[str, list[Span]]:
-    """By gateway or position: when the record says that it was silent, after `since`."""
-    query = select(Alarm.source_id, Alarm.began_at, Alarm.cleared_at).where(
+    """By resident, gateway or position: when the record says that something was silent, after `since`. Alarms
+    say it at once; spans of coverage also say it of what was not worth an alarm of its own."""
+    alarms = select(Alarm.source_id, Alarm.began_at, Alarm.cleared_at).where(
         or_(
             (Alarm.source_kind == "gateway")
             & (Alarm.rule == GATEWAY_OFFLINE)
@@ -126,9 +133,16 @@ def silent_spans(
         ),
         or_(Alarm.cleared_at.is_(None), Alarm.cleared_at > since),
     )
+    spans = select(UnprotectedSpan.resident_id, UnprotectedSpan.since, UnprotectedSpan.until).where(
+        UnprotectedSpan.resident_id.in_(list(residents)),
+        UnprotectedSpan.cause.in_(WITHOUT_DATA),
+        or_(UnprotectedSpan.thing_kind != "position", UnprotectedSpan.thing_id.in_(list(positions))),
+        or_(UnprotectedSpan.until.is_(None), UnprotectedSpan.until > since),
+    )
     found: dict[str, list[Span]] = {}
-    for source_id, began, cleared in session.execute(query):
-        found.setdefault(source_id, []).append(Span(began, now if cleared is None else cleared))
+    for query in (alarms, spans):
+        for source_id, began, ended in session.execute(query):
+            found.setdefault(source_id, []).append(Span(began, now if ended is None else ended))
     return found
 
 

@@ -157,7 +157,7 @@ def _read(
         row = session.get(Rhythm, resident_id)
         days = repository.unpack_days(row.days) if row is not None else []
         since = now - timedelta(days=policy.learn_days + 1)
-        absent = repository.absences(session, [resident_id], since=since).get(resident_id, [])
+        absent = repository.absences(session, [resident_id], since=since, until=now).get(resident_id, [])
         watch = watches(session, context.catalogue, residents=[resident_id]).get(resident_id)
         why = _why(session, resident_id, policy)
     learned = repository.unpack_learned(row.learned) if row is not None else Learned()

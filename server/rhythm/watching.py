@@ -70,7 +70,7 @@ async def sweep(context: Context, *, started: datetime, now: datetime) -> int:
             await asyncio.to_thread(_end, context, alarm.source_id, "task", now)
         else:
             await _maybe_end(context, alarm, suspect, now=now)
-    if now - started < timedelta(minutes=begun.policy.start_grace):
+    if now - started < timedelta(minutes=begun.policy.start_grace) and not context.demo:
         begun.suspects.clear()  # what gateways kept meanwhile is still on its way
     for suspect in begun.suspects:
         looks[suspect.watch.resident_id], found = await _look_at(context, begun.policy, suspect, now=now)
@@ -142,7 +142,7 @@ def _begin(context: Context, now: datetime) -> Round:
         if not residents:
             return Round(policy=policy, suspects=[], later={}, open=[], ended=set())
         watched = watches(session, context.catalogue, residents=residents)
-        absent = repository.absences(session, residents, since=now - BACK)
+        absent = repository.absences(session, residents, since=now - BACK, until=now + BACK)
         answered = repository.answered(session, residents)
         ended = repository.ended_tasks(session, [alarm.task_id for alarm in open_ones])
         gateways = {sensor.gateway_id for watch in watched.values() for sensor in watch.sensors}

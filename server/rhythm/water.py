@@ -63,7 +63,8 @@ def _begin(context: Context, now: datetime) -> tuple[RhythmPolicy, list[Watch], 
     with context.database.read() as session:
         policy = policies.current(session, RhythmPolicy)
         metered = [watch for watch in watches(session, context.catalogue).values() if "water" in watch.kinds]
-        absent = repository.absences(session, [watch.resident_id for watch in metered], since=now - DAY)
+        residents = [watch.resident_id for watch in metered]
+        absent = repository.absences(session, residents, since=now - DAY, until=now)
     return policy, metered, set(absent)
 
 

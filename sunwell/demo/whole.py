@@ -12,7 +12,7 @@ from gateway.app import GatewayApp
 from gateway.settings import Broker, GatewaySettings
 from server.app import Server
 from server.settings import ServerSettings, make_secret
-from sunwell.demo import commissioned, people
+from sunwell.demo import commissioned, past, people
 from sunwell.demo.broker import running_broker
 from sunwell.demo.page import extension
 from sunwell.demo.scenario import Scenario
@@ -70,6 +70,7 @@ async def running_demo(settings: DemoSettings) -> AsyncIterator[Server]:
         await register(server.url, token, street.registry() if street else _lone_registry())
         if street:
             await asyncio.to_thread(commissioned.settle, server.context)
+            await past.settle(server.context)
         for name in names:
             port = cable.port if name == CUT_GATEWAY else inner
             await stack.enter_async_context(GatewayApp(_gateway_settings(settings, name, port, files[name])))
@@ -81,7 +82,7 @@ async def running_demo(settings: DemoSettings) -> AsyncIterator[Server]:
 async def _street(stack: AsyncExitStack, settings: DemoSettings) -> Street | None:
     if not settings.simulate:
         return None
-    street = Street("127.0.0.1", settings.mqtt_port)
+    street = Street("127.0.0.1", settings.mqtt_port, quiet=(past.QUIET_HOME,))
     return await stack.enter_async_context(street)
 
 

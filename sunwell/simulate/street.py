@@ -6,7 +6,7 @@ Everything goes over the devices' own protocols: MQTT to a broker, Modbus TCP fr
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from types import TracebackType
 from typing import Final, Self
@@ -34,6 +34,8 @@ WELLS_A_CABINET: Final = 4
 """Wells whose probes and detectors share a serial-to-TCP converter."""
 FALL_S: Final = 20.0
 """How long somebody lies on the floor: long enough for the rule, short enough for a demo."""
+WALK_S: Final = 240.0
+"""How long somebody stays in the room or out of it, on average."""
 ALARM_S: Final = 3.0
 """How long an IAS button's alarm state lasts."""
 FEVER_S: Final = 8.0
@@ -48,6 +50,7 @@ class Street:
     """The street, as an asynchronous context manager. `homes` from 1 up, `wells` and `kiosks` likewise.
 
     Each MQTT device speaks every `interval_s`; the first round comes at once, spread over one interval.
+    Where `quiet` is given, people walk about in their homes, but for the homes that it names.
     The ports of `modbus_ports` are those of the cabinets and then of the kiosks; 0 takes a free one.
     """
 
@@ -62,6 +65,7 @@ class Street:
         wells: int = 12,
         kiosks: int = 2,
         interval_s: float = 3.0,
+        quiet: Collection[int] | None = None,
         modbus_host: str = "127.0.0.1",
         modbus_ports: tuple[int, ...] = (),
         clock: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
@@ -71,6 +75,9 @@ class Street:
         self.wells = {number: make_well(number) for number in range(1, wells + 1)}
         self.kiosks = {number: make_kiosk(number) for number in range(1, kiosks + 1)}
         self._interval_s = interval_s
+        self._quiet = self.homes.keys() if quiet is None else quiet
+        self._there: dict[int, bool] = dict.fromkeys(self.homes, True)
+        self._fallen: set[int] = set()
         self._clock = clock
         self._noise = random.Random(seed)  # noqa: S311 - makes values look alive
         self._publisher = Publisher(host, port, username, password)
@@ -147,6 +154,7 @@ class Street:
     async def fall(self, home: int) -> None:
         """Somebody falls, and gets up (or is helped up) after 20 s."""
         radar = self.homes[home].radar
+        self._fallen.add(home)
         if isinstance(radar, MilesightRadar):
             await self._say(radar.topic, radar.uplink(radar.fall_alarm(), self._clock()))
         else:
@@ -229,6 +237,7 @@ class Street:
     async def _inhabit(self, home: Home) -> None:
         await asyncio.sleep(self._interval_s * home.number / (len(self.homes) + 1))
         while True:
+            self._walk(home)
             for device in (home.radar, home.button):
                 if isinstance(device, ZigbeeDevice):
                     device.drift(self._noise.uniform(-1, 1))
@@ -278,7 +287,16 @@ class Street:
         else:
             kiosk.thermometer.celsius = WALL_CELSIUS + self._noise.uniform(-0.2, 0.2)
 
+    def _walk(self, home: Home) -> None:
+        """Now and then somebody leaves the room or comes back; who lies on the floor does not."""
+        if home.number in self._quiet or home.number in self._fallen:
+            return
+        if self._noise.random() < self._interval_s / WALK_S:
+            self._there[home.number] = not self._there[home.number]
+            home.radar.set_there(self._there[home.number])
+
     async def _get_up(self, home: int) -> None:
+        self._fallen.discard(home)
         radar = self.homes[home].radar
         if isinstance(radar, MilesightRadar):
             await self._say(radar.topic, radar.uplink(radar.fall_over(), self._clock()))

@@ -82,6 +82,10 @@ class MilesightRadar(LorawanDevice):
         self.minutes_today = (self.minutes_today + 1) % 1440
         return b"\x03\xf8" + struct.pack("<BBHH", self.state, 0, 12, self.minutes_today)
 
+    def set_there(self, there: bool) -> None:
+        """Somebody comes into the room, or leaves it."""
+        self.state = RoomState.NORMAL if there else RoomState.VACANT
+
     def fall_alarm(self) -> bytes:
         """`06 FB`: alarm id, type fall, triggered, region 1."""
         self.alarm_id = (self.alarm_id + 1) % 65_536

@@ -75,6 +75,13 @@ class _FallRadar(ZigbeeDevice):
 
     fall: tuple[str, str]
     calm: tuple[str, str]
+    there: tuple[str, Any] = ("occupancy", True)
+    gone: tuple[str, Any] = ("occupancy", False)
+
+    def set_there(self, there: bool) -> None:
+        """Somebody comes into the room, or leaves it."""
+        name, value = self.there if there else self.gone
+        self.cached[name] = value
 
     def set_fallen(self, fallen: bool) -> None:
         """Somebody lies on the floor, or no longer does."""
@@ -88,6 +95,8 @@ class OwonRadar(_FallRadar):
     profile = "owon-fds315"
     fall = ("status", "falling")
     calm = ("status", "sitting")
+    there = ("status", "sitting")
+    gone = ("status", "unoccupied")
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
