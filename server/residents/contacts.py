@@ -14,7 +14,8 @@ from server.residents.schemas import ContactIn, Relation
 
 _NEIGHBOUR: Final = ("邻居", "neighbour", "neighbor")
 _DOCTOR: Final = ("医生", "doctor")
-_NUMBER_AT_END: Final = re.compile(r"[\d +()-]*\d[\d +()-]*$")
+_NUMBER: Final = re.compile(r"(?<!\d)1\d{10}(?!\d)|\+?\d[\d -]{1,18}\d|\d{3,}")
+"""A mobile number, or digits with spaces and dashes between them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +28,9 @@ class Line:
 
 
 def parse(written: str) -> list[Line]:
-    """The contacts in a text, one a line or between semicolons; the number stands at the end."""
-    return [_line(piece.strip()) for piece in re.split(r"[;；\n]", written) if piece.strip()]
+    """The contacts in a text, one a line or between semicolons, each with its number."""
+    pieces = [piece.strip() for piece in re.split(r"[;；\n]", written) if piece.strip()]
+    return [line for piece in pieces for line in _lines(piece)]
 
 
 def write(session: Session, resident_id: str, lines: Iterable[Line]) -> None:
@@ -77,16 +79,15 @@ def text(contacts: Iterable[Contact | Row[Any]]) -> str:
     return "\n".join(f"{row.name} {row.phone}".strip() for row in contacts)
 
 
-def _line(written: str) -> Line:
-    found = _NUMBER_AT_END.search(written)
-    name = (written[: found.start()] if found else written).strip(" ,，:：")
-    phone = found.group().strip() if found else ""
+def _lines(written: str) -> list[Line]:
+    """One piece of text: its name, once for each number in it. A number never stays in the name, which is
+    kept in clear."""
+    numbers = [number.strip() for number in _NUMBER.findall(written)]
+    name = " ".join(_NUMBER.sub(" ", written).split()).strip(" ,，:：()（）")
     lowered = name.lower()
-    relation: Relation
+    relation: Relation = "family"
     if any(word in lowered for word in _NEIGHBOUR):
         relation = "neighbour"
     elif any(word in lowered for word in _DOCTOR):
         relation = "doctor"
-    else:
-        relation = "family"
-    return Line(name=name or phone, phone=phone, relation=relation)
+    return [Line(name=name or "–", phone=number, relation=relation) for number in numbers or [""]]

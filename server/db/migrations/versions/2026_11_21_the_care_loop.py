@@ -3,6 +3,8 @@
 Revision: 0007, after 0006. What was written in clear before is sealed here.
 """
 
+import re
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -372,7 +374,7 @@ def _columns() -> None:
 
 
 def _seal() -> None:
-    """What stood in clear, sealed; a resident's line about whom to call becomes their first contact."""
+    """What stood in clear, sealed; a resident's lines about whom to call become their contacts."""
     connection = op.get_bind()
     clear = sa.table(
         "residents",
@@ -394,11 +396,10 @@ def _seal() -> None:
     for row in connection.execute(sa.select(clear)).all():
         values = {name: getattr(row, name) for name in ("phone", "access", "notes")}
         connection.execute(sa.update(sealed).where(sealed.c.id == row.id).values(values))
-        if row.contact:
-            name, phone = _name_and_number(row.contact)
+        for rank, (name, phone) in enumerate(_names_and_numbers(row.contact)):
             connection.execute(
                 sa.insert(contacts).values(
-                    resident_id=row.id, rank=0, relation="family", name=name, phone=phone, holds_key=False
+                    resident_id=row.id, rank=rank, relation="family", name=name, phone=phone, holds_key=False
                 )
             )
     op.drop_column("residents", "contact")
@@ -417,7 +418,14 @@ def _consents() -> None:
     )
 
 
-def _name_and_number(line: str) -> tuple[str, str]:
-    """ "女儿 王芳 13800138000" → ("女儿 王芳", "13800138000"): the digits that end the line are the number."""
-    name = line.rstrip("0123456789 -+()")
-    return (name.strip() or line.strip(), line[len(name) :].strip())
+_NUMBER = re.compile(r"(?<!\d)1\d{10}(?!\d)|\+?\d[\d -]{1,18}\d|\d{3,}")
+
+
+def _names_and_numbers(text: str) -> list[tuple[str, str]]:
+    """ "女儿 王芳 13800138000；邻居 老张" → ("女儿 王芳", "13800138000"), ("邻居 老张", ""). A number never stays
+    in the name, which is kept in clear."""
+    found: list[tuple[str, str]] = []
+    for piece in filter(None, (piece.strip() for piece in re.split(r"[;；\n]", text))):
+        name = " ".join(_NUMBER.sub(" ", piece).split()).strip(" ,，:：()（）") or "–"
+        found += [(name, number.strip()) for number in _NUMBER.findall(piece) or [""]]
+    return found
