@@ -31,7 +31,9 @@ from server.policies.routes import router as policies
 from server.readings.routes import router as readings
 from server.residents.routes import router as residents
 from server.rhythm.routes import router as rhythm
+from server.rosters.routes import router as rosters
 from server.tasks.routes import router as tasks
+from server.users.people_routes import router as people
 from server.users.routes import router as users
 from server.web.csrf import same_origin
 from server.windows.routes import router as windows
@@ -47,7 +49,7 @@ def mount(app: FastAPI) -> None:
     for router in (residents, commissioning, dispatch, importing, policies, windows):
         v1.include_router(router)
     v1.include_router(rhythm)
-    for router in (coverage, figures):
+    for router in (coverage, figures, people, rosters):
         v1.include_router(router)
     app.include_router(v1)
     app.include_router(enrolling, prefix=PREFIX)

@@ -12,6 +12,7 @@ from server.places.policy import PlacesPolicy
 from server.policies.model import Policy
 from server.residents.policy import ResidentPolicy
 from server.rhythm.policy import RhythmPolicy
+from server.rosters.policy import RosterPolicy
 from server.tasks.policy import TaskPolicy
 from server.welfare.policy import WelfarePolicy
 from server.wells.policy import WellPolicy
@@ -22,6 +23,7 @@ _ALL: Final[tuple[type[Policy], ...]] = (
     PlacesPolicy,
     RhythmPolicy,
     TaskPolicy,
+    RosterPolicy,
     WellPolicy,
     CoveragePolicy,
     FiguresPolicy,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from server.db.models import Area, Shift, Station, User
@@ -84,10 +85,12 @@ class _Plan:
     """The shifts around a time, and what they mean for each duty."""
 
     def __init__(self, session: Session, whole: Span) -> None:
-        shifts = running(session, Span(whole.starts_at - LOOK_BACK, whole.ends_at))
+        people = session.execute(select(User.id, User.name).where(User.disabled_at.is_(None)))
+        self._names = {row.id: row.name for row in people}
+        ever = running(session, Span(whole.starts_at - LOOK_BACK, whole.ends_at))
+        shifts = [shift for shift in ever if shift.user_id in self._names]
         self._session = session
         self._shifts = [shift for shift in shifts if shift.ends_at > whole.starts_at]
-        self._names = {user.id: user.name for user in session.query(User.id, User.name)}
         wanted = policies.current(session, RosterPolicy).roles
         self.duties = self._duties(shifts, wanted)
         self._watched = frozenset(wanted)
@@ -129,7 +132,7 @@ class _Plan:
         keys |= {(role, None, None) for role in wanted if role not in {key[0] for key in keys}}
         places: dict[str | None, str] = {None: ""}
         for model in (Area, Station):
-            places |= {row.id: row.name for row in self._session.query(model.id, model.name)}
+            places |= {row.id: row.name for row in self._session.execute(select(model.id, model.name))}
         found = [
             Duty(role, area_id, station_id, places.get(area_id or station_id, ""))
             for role, area_id, station_id in keys

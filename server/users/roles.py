@@ -34,7 +34,8 @@ class Right(StrEnum):
     VIEW_RESIDENTS = "view_residents"  # outside a live task, with a reason, audited
     EDIT_RESIDENTS = "edit_residents"  # residents with their contacts, and stations
     PRIVACY = "privacy"  # export and erase everything about a resident
-    MANAGE_USERS = "manage_users"
+    EDIT_PEOPLE = "edit_people"  # who works here, with area, skills and place; administrators excepted
+    MANAGE_USERS = "manage_users"  # administrators, and programs' tokens
     VIEW_AUDIT = "view_audit"
     PLAYBOOKS = "playbooks"  # who is told of what, who can be called, and who is on duty when
 
@@ -78,6 +79,7 @@ RIGHTS: Final[dict[Role, frozenset[Right]]] = {
             R.PRIVACY,
             R.VIEW_AUDIT,
             R.PLAYBOOKS,
+            R.EDIT_PEOPLE,
         }
     ),
     Role.ADMINISTRATOR: frozenset(Right),

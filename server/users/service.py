@@ -47,21 +47,32 @@ def add(
     session: Session, *, login: str, name: str, role: Role, password: str, language: str = "zh", now: datetime
 ) -> User:
     """A new person. Raises ConflictError (login taken) or InvalidError (password too short)."""
-    if len(password) < MINIMUM_PASSWORD:
-        raise InvalidError(f"the password has {len(password)} characters: at least {MINIMUM_PASSWORD}")
+    password_hash = hashed(password)
     if session.scalar(select(User).where(User.login == login)) is not None:
         raise ConflictError(f"the login {login!r} is taken: choose another")
     user = User(
         login=login,
         name=name,
         role=role,
-        password_hash=_hasher.hash(password),
+        password_hash=password_hash,
         language=language,
         created_at=now,
     )
     session.add(user)
     session.flush()
     return user
+
+
+def hashed(password: str) -> str:
+    """What is kept of a password. Raises InvalidError for one that is too short."""
+    if len(password) < MINIMUM_PASSWORD:
+        raise InvalidError(f"the password has {len(password)} characters: at least {MINIMUM_PASSWORD}")
+    return _hasher.hash(password)
+
+
+def is_password(user: User, password: str) -> bool:
+    """Whether this is the person's password; who has none has none that fits."""
+    return user.password_hash != "" and _hasher.verify(password, user.password_hash)
 
 
 def by_login(session: Session, login: str) -> User | None:

@@ -26,6 +26,7 @@ ENTRIES: Final = (
     Entry("devices:list", "nav.devices", "devices", Right.VIEW_DEVICES),
     Entry("install:list", "nav.install", "scan", Right.REGISTER),
     Entry("gateways:list", "nav.gateways", "gateways", Right.VIEW_DEVICES),
+    Entry("rosters:week", "nav.rosters", "clock", Right.WORK_TASKS),
     Entry("playbooks:list", "nav.playbooks", "flag", Right.PLAYBOOKS),
     Entry("policies:list", "nav.policies", "note", Right.PLAYBOOKS),
     Entry("figures:page", "nav.figures", "spark", Right.ASSIGN_TASKS),

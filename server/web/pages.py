@@ -25,6 +25,7 @@ from server.web.login.routes import router as login
 from server.web.map.routes import router as street
 from server.web.navigation import ENTRIES, Entry
 from server.web.notices.routes import router as notices
+from server.web.people.routes import router as people
 from server.web.playbooks.asks import router as asks
 from server.web.playbooks.routes import router as playbooks
 from server.web.playbooks.take import router as take
@@ -36,6 +37,7 @@ from server.web.residents.editing import router as resident_editing
 from server.web.residents.routes import router as residents
 from server.web.residents.stations import router as stations
 from server.web.rhythm.routes import router as rhythm
+from server.web.rosters.routes import router as rosters
 from server.web.security import SecurityHeaders
 from server.web.tasks.routes import router as tasks
 from server.web.windows.routes import router as windows
@@ -58,6 +60,8 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     policies,
     asks,
     notices,
+    people,
+    rosters,
     take,
     resident_editing,
     residents,

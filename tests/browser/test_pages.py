@@ -49,6 +49,11 @@ PAGES = {
     "/policies": {"manager", "administrator"},
     "/policies/messages": {"manager", "administrator"},
     "/notices": set(PEOPLE),
+    "/rosters": {"carer", "carer2", "dispatcher", "manager", "administrator", "maintenance"},
+    "/people": {"manager", "administrator"},
+    "/people/new": {"manager", "administrator"},
+    "/people/1": {"manager", "administrator"},
+    "/me": set(PEOPLE),
     "/quarantine": {"administrator", "maintenance", "installer"},
 }
 """Who sees what. Others get 403, or 404 for a task that is not their kind."""

@@ -16,6 +16,7 @@ from server.web.i18n import (
     installing,
     machines,
     noticing,
+    peopling,
     registering,
     residing,
     rhythms,
@@ -40,6 +41,7 @@ _DOMAINS: Final = (
     rhythms,
     figuring,
     tasking,
+    peopling,
 )
 TABLES: Final[Mapping[str, Mapping[str, str]]] = {
     "zh": dict(ChainMap(*(domain.ZH for domain in _DOMAINS), zh.WORDS)),

@@ -1,0 +1,1 @@
+"""The roster's page: who is on duty when, gaps in red, entering shifts and swapping them."""
