@@ -107,8 +107,8 @@ def apply(
     now: datetime,
     until: datetime | None = None,
 ) -> None:
-    """Writes the core's decision. Of a task that was opened while work was declared nobody is told: nothing
-    is planned for it, only cancelled."""
+    """Writes the core's decision. For a task that was opened while work was declared nobody is sought;
+    whoever takes it, or is given it, is told as ever."""
     decision = decide(playbook, standing, what, now, until=until)
     if decision.cancel:
         session.execute(
@@ -134,9 +134,9 @@ def apply(
             )
             .values(state="cancelled", ended_at=now)
         )
-    if task.muted:
-        return
     for plan in decision.plan:
+        if task.muted and plan.kind in _CHAIN:
+            continue
         again = plan.kind is StepKind.AGAIN and plan.kind not in decision.cancel
         if again and _brought_forward(session, task.id, plan.due_at):
             continue  # the holder has not yet heard of the last one: once tells both

@@ -26,7 +26,7 @@ from server.db.models import (
     User,
 )
 from server.dispatch import asks, people, planning
-from server.dispatch.core import Ask, Who, WhoKind
+from server.dispatch.core import Ask, Happened, Who, WhoKind
 from server.dispatch.playbooks import PlaybookIn
 from server.errors import ConflictError, NotFoundError
 from server.rosters import duty
@@ -319,19 +319,25 @@ def test_a_lesser_occurrence_waits_until_the_snooze_is_over(staffed: Database) -
     assert planned(staffed) == [("call", at(600))]
 
 
-def test_of_a_muted_task_nobody_is_told(staffed: Database) -> None:
+def test_for_a_muted_task_nobody_is_sought(staffed: Database) -> None:
+    """Whoever is given it is told all the same; with the next occurrence after the mute the chain begins."""
     record(staffed, press(1))
     with staffed.write() as session:
         task = session.get_one(Task, 1)
         task.muted = True
         for step in session.scalars(select(DispatchStep)):
             session.delete(step)
-    record(staffed, press(2))
+        session.flush()
+        planning.happened(session, task, Happened.RECURRED, now=NOW)
     assert planned(staffed) == []
     with staffed.write() as session:
-        session.get_one(Task, 1).muted = False
-    record(staffed, press(3))
-    assert planned(staffed) == [("call", NOW)]
+        planning.happened(session, session.get_one(Task, 1), Happened.GIVEN, now=NOW)
+    assert planned(staffed) == [("again", NOW)]
+    with staffed.write() as session:
+        task = session.get_one(Task, 1)
+        task.muted = False
+        planning.happened(session, task, Happened.RECURRED, now=at(1))
+    assert ("call", at(1)) in planned(staffed)
 
 
 def test_a_new_task_is_planned_with_one_look_and_one_row(
@@ -341,7 +347,7 @@ def test_a_new_task_is_planned_with_one_look_and_one_row(
     record(staffed, press(1))
     mine = [text for text in seen if "playbooks" in text or "dispatch_steps" in text]
     assert [text.split()[0] for text in mine] == ["SELECT", "INSERT"]
-    assert not [text for text in seen if text.startswith("SELECT") and " FROM tasks" in text]
+    assert not [text for text in seen if "WHERE tasks.id" in text and text.startswith("SELECT")]
 
 
 @pytest.fixture

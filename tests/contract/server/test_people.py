@@ -14,6 +14,7 @@ from server.db.models import AuditEntry, Heartbeat, Responder, Skill, User
 from server.dispatch import auditor
 from server.errors import ConflictError, ForbiddenError, InvalidError, NotLoggedInError
 from server.rosters import service, weeks
+from server.rosters.core import Span
 from server.rosters.service import ShiftIn
 from server.users import own, people, sessions
 from server.users import service as users
@@ -176,7 +177,7 @@ def test_a_swap_is_asked_answered_once_and_kept(staffed: Database) -> None:
         with pytest.raises(ConflictError, match="accepted already"):
             service.answer_swap(session, li, swap.id, "withdrawn", now=NOW)
     with staffed.read() as session:
-        (mine,) = service.running(session, service.Span(NOW, NOW + timedelta(days=1)), user_id=wang.user_id)
+        (mine,) = service.running(session, Span(NOW, NOW + timedelta(days=1)), user_id=wang.user_id)
         assert mine.id == number
         assert [one.state for one in service.swaps(session, user_id=li.user_id)] == ["accepted"]
         actions = list(session.scalars(select(AuditEntry.action).order_by(AuditEntry.id)))
