@@ -89,9 +89,10 @@ def write_contacts(session: Session, rows: Iterable[ContactRow]) -> None:
     for contact in session.scalars(select(Contact).where(Contact.resident_id.in_(by_resident))):
         known.setdefault(contact.resident_id, {})[contact.name, contact.phone] = contact
     for resident_id, wanted in by_resident.items():
-        before = known.get(resident_id, {})
+        before: dict[tuple[str, str], Contact] = known.get(resident_id, {})
         for rank, row in enumerate(wanted):
-            contact = before.pop((row.name, row.phone), None) or Contact(resident_id=resident_id)
+            same = before.pop((row.name, row.phone), None)
+            contact = Contact(resident_id=resident_id) if same is None else same
             contact.relation, contact.name, contact.phone = row.relation, row.name, row.phone
             contact.holds_key, contact.rank = row.holds_key, rank
             contact.user_id = people[row.login] if row.login else row.user_id

@@ -6,7 +6,7 @@ still leaves its line. A live task is reason enough: its page leaves one line a 
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
@@ -78,7 +78,7 @@ def note_seen(
     work it is (`page`). One a person, resident, task or page, and hour."""
     if not resident_ids:
         return
-    why: dict[str, int | str] = {"page": page} if task_id is None else {"task": task_id}
+    why: dict[str, Any] = {"page": page} if task_id is None else {"task": task_id}
     with database.read() as session:
         query = select(AuditEntry.subject_id, AuditEntry.detail).where(
             AuditEntry.subject_kind == "resident",

@@ -12,7 +12,7 @@ from gateway.app import GatewayApp
 from gateway.settings import Broker, GatewaySettings
 from server.app import Server
 from server.settings import ServerSettings, make_secret
-from sunwell.demo import commissioned, past, people
+from sunwell.demo import away, commissioned, past, people
 from sunwell.demo.broker import running_broker
 from sunwell.demo.page import extension
 from sunwell.demo.scenario import Scenario
@@ -70,6 +70,7 @@ async def running_demo(settings: DemoSettings) -> AsyncIterator[Server]:
         await register(server.url, token, street.registry() if street else _lone_registry())
         if street:
             await asyncio.to_thread(commissioned.settle, server.context)
+            await asyncio.to_thread(away.settle, server.context)
             await past.settle(server.context)
         for name in names:
             port = cable.port if name == CUT_GATEWAY else inner

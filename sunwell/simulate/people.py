@@ -2,7 +2,14 @@
 
 from typing import Final
 
-from sunwell.simulate.registry import AreaRow, GatewayRow, ResidentRow, WellRow
+from sunwell.simulate.registry import (
+    AreaRow,
+    ContactRow,
+    GatewayRow,
+    ResidentRow,
+    StationRow,
+    WellRow,
+)
 
 SUBDISTRICT: Final = "chenguang"
 GATEWAYS: Final = ("gw-east", "gw-west", "gw-street")
@@ -40,6 +47,16 @@ GATEWAY_ROWS: Final = (
     GatewayRow(id="gw-street", area_id=SUBDISTRICT, name="路面设施网关"),
 )
 
+STATION: Final = StationRow(
+    id="station-xiangyang",
+    area_id="xiangyang",
+    name="向阳阳光老人家",
+    address=f"{STREET} 18 号",
+    phone="000 0000 5000",
+    latitude=WEST_END[0],
+    longitude=round(WEST_END[1] + STEP * 9, 6),
+)
+
 
 def home_place(number: int, homes: int) -> tuple[str, str, float, float]:
     """(gateway, area, latitude, longitude) of home `number` of `homes`: western half, then eastern half."""
@@ -65,12 +82,27 @@ def resident(number: int, homes: int) -> ResidentRow:
         access=_ACCESS[number % len(_ACCESS)],
         # 000 is no operator's prefix: these numbers reach nobody.
         phone=f"000 0000 {1000 + number}",
-        contact=f"{'女儿' if number % 2 else '儿子'} 000 0000 {2000 + number}",
+        contacts=_contacts(number),
         notes=_NOTES[number % len(_NOTES)],
         risk="high" if number % 5 == 0 else "normal",
         latitude=latitude,
         longitude=longitude,
     )
+
+
+def _contacts(number: int) -> tuple[ContactRow, ...]:
+    """Whom to call: a child, and for every second home a neighbour with the key, for some a doctor."""
+    child = ContactRow(
+        relation="family",
+        name="女儿" if number % 2 else "儿子",
+        phone=f"000 0000 {2000 + number}",
+        holds_key=number % len(_ACCESS) == 3,
+    )
+    neighbour = ContactRow(
+        relation="neighbour", name=f"邻居 {number + 2} 号", phone=f"000 0000 {3000 + number}", holds_key=True
+    )
+    doctor = ContactRow(relation="doctor", name="社区医生", phone="000 0000 4000")
+    return (child, *([neighbour] if number % 2 else []), *([doctor] if number % 5 == 0 else []))
 
 
 def well(number: int) -> WellRow:
@@ -85,6 +117,9 @@ def well(number: int) -> WellRow:
         address=f"{STREET} {number * 2 + 1} 号门前车行道",
         owner="市政养护一队" if number % 2 else "排水管理所",
         depth_m=2.5,
+        mount_height_m=2.5,
+        # The street falls to the east: water runs from each well of a sort to the next of that sort.
+        upstream=(f"w{number - 3:02}",) if number > 3 and number % 3 != 2 else (),
         latitude=round(latitude, 6),
         longitude=longitude,
     )

@@ -9,7 +9,7 @@ from urllib.error import HTTPError
 from sunwell.simulate.registry import Registry
 
 TIMEOUT_S: Final = 30
-TABLES: Final = ("areas", "gateways", "residents", "wells", "positions", "devices")
+TABLES: Final = ("areas", "gateways", "stations", "residents", "wells", "positions", "devices")
 
 
 class RegistrationError(RuntimeError):

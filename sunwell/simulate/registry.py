@@ -37,6 +37,29 @@ class GatewayRow(_Row):
 
 
 @dataclass(frozen=True, kw_only=True)
+class StationRow(_Row):
+    """A station 阳光老人家; its circle is as wide as the server's rule says."""
+
+    id: str
+    area_id: str
+    name: str
+    address: str
+    phone: str
+    latitude: float
+    longitude: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContactRow:
+    """Somebody to call about a resident."""
+
+    relation: Literal["family", "neighbour", "friend", "doctor", "other"]
+    name: str
+    phone: str
+    holds_key: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class ResidentRow(_Row):
     """A resident and the home."""
 
@@ -47,7 +70,7 @@ class ResidentRow(_Row):
     born: int
     access: str
     phone: str
-    contact: str
+    contacts: tuple[ContactRow, ...]
     notes: str
     risk: Literal["normal", "high"]
     latitude: float
@@ -64,6 +87,8 @@ class WellRow(_Row):
     address: str
     owner: str
     depth_m: float
+    mount_height_m: float
+    upstream: tuple[str, ...]
     latitude: float
     longitude: float
 
@@ -106,6 +131,7 @@ class Registry:
 
     areas: tuple[AreaRow, ...]
     gateways: tuple[GatewayRow, ...]
+    stations: tuple[StationRow, ...] = ()
     residents: tuple[ResidentRow, ...]
     wells: tuple[WellRow, ...]
     positions: tuple[PositionRow, ...]

@@ -14,7 +14,7 @@ from typing import Final, Self
 from sunwell.simulate.devices.lorawan import MilesightButton, MilesightRadar
 from sunwell.simulate.devices.zigbee import OwonSos, ZigbeeDevice
 from sunwell.simulate.modbus_host import ModbusHost
-from sunwell.simulate.people import AREAS, GATEWAY_ROWS, resident, well
+from sunwell.simulate.people import AREAS, GATEWAY_ROWS, STATION, resident, well
 from sunwell.simulate.places import (
     GAS_UNIT,
     Home,
@@ -145,6 +145,7 @@ class Street:
         return Registry(
             areas=AREAS,
             gateways=GATEWAY_ROWS,
+            stations=(STATION,),
             residents=tuple(resident(number, len(self.homes)) for number in self.homes),
             wells=tuple(well(number) for number in self.wells),
             positions=tuple(positions),

@@ -4,10 +4,12 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
+from sqlalchemy import select
 from starlette.concurrency import run_in_threadpool
 
 from server.clock import now
 from server.context import Context
+from server.db.models import Station
 from server.dependencies import GetContext, GetViewer
 from server.devices.views import Latest
 from server.errors import StoreUnavailableError
@@ -47,6 +49,7 @@ def _found(
 ) -> dict[str, Any]:
     with context.database.read() as session:
         seen = places(session, viewer, catalogue=context.catalogue, latest=latest, now=now())
+        stations = session.scalars(select(Station).order_by(Station.id)).all()
     homes: dict[str, list[tuple[float, float]]] = {}
     for place in seen:
         if place.kind == "home":
@@ -56,6 +59,10 @@ def _found(
     return {
         "complete": complete,
         "street": drawing(wells, homes),
+        "stations": [
+            {"name": one.name, "at": [one.latitude, one.longitude], "metres": one.radius_m}
+            for one in stations
+        ],
         "places": [
             {
                 "kind": place.kind,

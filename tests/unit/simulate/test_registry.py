@@ -43,7 +43,18 @@ def test_homes_are_split_between_two_gateways() -> None:
 
 
 def test_nobody_can_be_called_by_mistake() -> None:
-    assert all(row.phone.startswith("000 ") and " 000 " in row.contact for row in REGISTRY.residents)
+    called = [contact.phone for row in REGISTRY.residents for contact in row.contacts]
+    own = [row.phone for row in (*REGISTRY.residents, *REGISTRY.stations)]
+    assert all(phone.startswith("000 ") for phone in called + own)
+    assert len(called) > len(REGISTRY.residents), "neighbours and doctors too"
+
+
+def test_the_street_has_a_station_and_water_that_runs_along_it() -> None:
+    assert [station.id for station in REGISTRY.stations] == ["station-xiangyang"]
+    wells = {row.id for row in REGISTRY.wells}
+    above = {row.id: row.upstream for row in REGISTRY.wells if row.upstream}
+    assert above["w04"] == ("w01",)
+    assert all(one in wells and one < key for key, found in above.items() for one in found)
 
 
 def test_no_personal_data_in_topics_or_ids() -> None:

@@ -2,7 +2,7 @@
 
 import "./base.js";
 import { connect } from "./live.js";
-import { baseMap, drawStreet, icon, places, text } from "./street.js";
+import { baseMap, drawStations, drawStreet, icon, places, text } from "./street.js";
 
 const GATHER_MS = 250; // changes that come together are read once
 const ANYWAY_MS = 30000; // freshness changes without an event
@@ -12,6 +12,7 @@ window.addEventListener("load", () => {
   const map = baseMap(element);
   const markers = new Map();
   let ground = null;
+  let circles = null;
   let drawn = "";
   let waiting = 0;
 
@@ -22,10 +23,12 @@ window.addEventListener("load", () => {
     } catch {
       return; // the banner tells of lost connections
     }
-    const street = JSON.stringify(found.street);
+    const street = JSON.stringify([found.street, found.stations]);
     if (street !== drawn) {
       ground?.remove();
       ground = drawStreet(map, found.street);
+      circles?.remove();
+      circles = drawStations(map, found.stations);
       if (!drawn && found.places.length) {
         map.fitBounds(window.L.latLngBounds(found.places.map((place) => place.at)), { padding: [40, 40], maxZoom: 19 });
       }

@@ -53,6 +53,17 @@ export function drawStreet(map, street) {
   return layer.addTo(map);
 }
 
+/** Draws each station with its circle: how far its staff walk in 15 minutes. */
+export function drawStations(map, stations) {
+  const L = window.L;
+  const layer = L.layerGroup();
+  for (const station of stations) {
+    L.circle(station.at, { pane: "ground", interactive: false, radius: station.metres, className: "station-circle" }).addTo(layer);
+    L.marker(station.at, { interactive: false, keyboard: false, icon: L.divIcon({ className: "station-label", html: text(station.name), iconSize: null }) }).addTo(layer);
+  }
+  return layer.addTo(map);
+}
+
 const shrink = (latitude) => Math.cos((latitude * Math.PI) / 180);
 
 function band([lat1, lng1], [lat2, lng2], width) {
