@@ -36,6 +36,7 @@ from server.tasks.routes import router as tasks
 from server.users.people_routes import router as people
 from server.users.routes import router as users
 from server.web.csrf import same_origin
+from server.wells.routes import router as wells
 from server.windows.routes import router as windows
 
 PREFIX = "/api/v1"
@@ -49,7 +50,7 @@ def mount(app: FastAPI) -> None:
     for router in (residents, commissioning, dispatch, importing, policies, windows):
         v1.include_router(router)
     v1.include_router(rhythm)
-    for router in (coverage, figures, people, rosters):
+    for router in (coverage, figures, people, rosters, wells):
         v1.include_router(router)
     app.include_router(v1)
     app.include_router(enrolling, prefix=PREFIX)

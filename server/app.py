@@ -34,6 +34,7 @@ from server.live.bus import Bus
 from server.live.relay import Relay
 from server.settings import ServerSettings, read_secret
 from server.timeseries.opening import open_store
+from server.wells.watch import Watch as WellWatch
 
 log = structlog.get_logger(__name__)
 STOP_S: Final = 3
@@ -100,6 +101,7 @@ class Server:
                     group.create_task(sweeps.run(self.context), name="sweeps"),
                     group.create_task(Dispatch(self.context).run(), name="dispatch"),
                     group.create_task(Watch(self.context).run(), name="coverage"),
+                    group.create_task(WellWatch(self.context).run(), name="wells"),
                     group.create_task(self._follow_profiles(), name="profiles"),
                 ]
                 if not self.context.database.is_sqlite:

@@ -133,8 +133,9 @@ def _covers(session: Session, policy: WellPolicy, *, since: datetime) -> list[Op
     )
     found: dict[int, OpenCover] = {}
     for task_id, well_id, latitude, longitude, opened_at in rows:
-        cover = OpenCover(task_id=task_id, well_id=well_id, place=(latitude, longitude), at=opened_at)
-        found.setdefault(task_id, cover)
+        if latitude is not None and longitude is not None:
+            cover = OpenCover(task_id=task_id, well_id=well_id, place=(latitude, longitude), at=opened_at)
+            found.setdefault(task_id, cover)
     return list(found.values())
 
 
