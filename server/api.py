@@ -26,6 +26,7 @@ from server.errors import ServerError, StoreUnavailableError
 from server.figures.routes import router as figures
 from server.found.routes import router as found
 from server.importing.routes import router as importing
+from server.kiosks.routes import router as kiosks
 from server.places.routes import router as places
 from server.policies.routes import router as policies
 from server.readings.routes import router as readings
@@ -47,7 +48,7 @@ def mount(app: FastAPI) -> None:
     v1 = APIRouter(prefix=PREFIX, dependencies=[Depends(same_origin)])
     for router in (tasks, alarms, devices, commands, found, places, enrolment, readings, users, audit):
         v1.include_router(router)
-    for router in (residents, commissioning, dispatch, importing, policies, windows):
+    for router in (residents, commissioning, dispatch, importing, policies, windows, kiosks):
         v1.include_router(router)
     v1.include_router(rhythm)
     for router in (coverage, figures, people, rosters, wells):

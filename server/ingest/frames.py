@@ -22,7 +22,9 @@ from server.errors import InvalidError, StoreUnavailableError
 from server.gateways import service as gateways
 from server.ingest import quarantine
 from server.ingest.firmware import FirmwareReports
+from server.ingest.guests import Guests
 from server.ingest.witnessing import Witnesses
+from server.kiosks.visitors import is_personal
 from server.rhythm.feeding import Feeder
 from server.timeseries.store import Point, split
 
@@ -74,6 +76,7 @@ class FrameWriter:
         self._queue: asyncio.Queue[Arrived] = asyncio.Queue(QUEUE)
         self._firmware = FirmwareReports(context)
         self._witnesses = Witnesses(context)
+        self._guests = Guests(context)
         self._rhythms = Feeder(context)
         self._places: dict[str, _Place] = {}
         self._loaded_at = -RELOAD_S
@@ -131,6 +134,8 @@ class FrameWriter:
                 await self._refuse(arrived, "store_refused", error.message)
         READINGS.inc(len(points))
         await self._note_heard({gateway for gateway, _ in acks})
+        if self._guests.waiting:
+            await asyncio.to_thread(self._guests.keep)
         if self._firmware.waiting:
             await asyncio.to_thread(self._firmware.keep)
         if shown:
@@ -164,6 +169,9 @@ class FrameWriter:
             self._rhythms.hear(reading, time_ms)
             if self._witnesses.wants(reading):
                 shown.append((reading, time_ms))
+            values, statuses = reading.v, reading.s
+            if is_personal(values) or is_personal(statuses):
+                values, statuses = await self._guests.veil(reading, time_ms)
             points.append(
                 Point(
                     family=reading.f,
@@ -172,7 +180,7 @@ class FrameWriter:
                     device=reading.d,
                     gateway=arrived.gateway,
                     time_ms=time_ms,
-                    fields=split(reading.v, reading.s),
+                    fields=split(values, statuses),
                 )
             )
         if wrong:

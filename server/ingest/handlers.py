@@ -19,10 +19,14 @@ from server.alarms import service as alarms
 from server.clock import now
 from server.commands import service as commands
 from server.context import Context
+from server.db.opening import seal_key_file
 from server.errors import InvalidError, NotFoundError
 from server.found import service as found
 from server.gateways import service as gateways
 from server.ingest import quarantine
+from server.kiosks import visitors
+from server.kiosks.policy import KioskPolicy
+from server.policies.service import current
 
 log = structlog.get_logger(__name__)
 ALARMS = Counter("sunwell_alarm_messages_total", "Alarm messages by what they led to", ["result"])
@@ -45,6 +49,8 @@ def handle_alarm(context: Context, gateway_id: str, topic: str, payload: bytes) 
         _refuse(context, gateway_id, topic, "unreadable", str(error), payload)
         return _identity(payload)
     try:
+        if message.point is not None and visitors.is_personal([message.point]):
+            message = _veiled(context, message)
         result = _record(context, gateway_id, message)
     except InvalidError as error:
         ALARMS.labels("refused").inc()
@@ -103,6 +109,13 @@ def handle_reply(context: Context, gateway_id: str, topic: str, payload: bytes) 
 def refuse_topic(context: Context, topic: str, detail: str, payload: bytes) -> None:
     """Keeps a message on a topic that is none of the contract's."""
     _refuse(context, None, topic, "unknown_topic", detail, payload)
+
+
+def _veiled(context: Context, message: AlarmMessage) -> AlarmMessage:
+    key = visitors.key_in(seal_key_file(context.settings))
+    with context.database.read() as session:
+        hours = current(session, KioskPolicy).rotate_hours
+    return visitors.veiled_alarm(message, key, hours=hours)
 
 
 def _record(context: Context, gateway_id: str, message: AlarmMessage) -> alarms.Recorded:

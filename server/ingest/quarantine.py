@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from server.db.database import Change, announce
 from server.db.models import QuarantinedMessage
+from server.kiosks.stripping import strip
 
 KEPT_BYTES: Final = 65_536
 KEPT_MESSAGES: Final = 10_000
@@ -29,7 +30,8 @@ def keep(
     payload: bytes,
     now: datetime,
 ) -> None:
-    """Keeps one refused message. `reason` is a short fixed word, `detail` says what is wrong."""
+    """Keeps one refused message, without what tells who somebody is. `reason` is a short fixed word, `detail`
+    says what is wrong."""
     channel = "/".join(topic.split("/")[-2:]) if topic.startswith("sunwell/") else "other"
     QUARANTINED.labels(channel[:20], reason).inc()
     row = QuarantinedMessage(
@@ -39,7 +41,7 @@ def keep(
         reason=reason,
         detail=_plain(detail)[:1_000],
         size=len(payload),
-        payload=payload[:KEPT_BYTES],
+        payload=strip(payload)[:KEPT_BYTES],
     )
     session.add(row)
     session.flush()

@@ -6,6 +6,7 @@ from typing import Final
 from server.alarms.policy import JoiningPolicy
 from server.coverage.policy import CoveragePolicy
 from server.figures.policy import FiguresPolicy
+from server.kiosks.policy import KioskPolicy
 from server.notify.health import ChannelPolicy
 from server.notify.texts import MessagePolicy
 from server.places.policy import PlacesPolicy
@@ -32,5 +33,6 @@ _ALL: Final[tuple[type[Policy], ...]] = (
     JoiningPolicy,
     WindowPolicy,
     WelfarePolicy,
+    KioskPolicy,
 )
 POLICIES: Final[Mapping[str, type[Policy]]] = {policy.NAME: policy for policy in _ALL}

@@ -19,6 +19,7 @@ from server.web.enrolment.routes import router as enrolment
 from server.web.figures.routes import router as figures
 from server.web.gateways.routes import router as gateways
 from server.web.installing.routes import router as installing
+from server.web.kiosks.routes import router as kiosks
 from server.web.live.cards import Cards
 from server.web.live.routes import router as live
 from server.web.login.routes import router as login
@@ -68,6 +69,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     stations,
     rhythm,
     windows,
+    kiosks,
 )
 
 
