@@ -17,6 +17,7 @@ from gateway.wire import DesiredDevice, DesiredMessage
 from server.db.database import Change, announce
 from server.db.models import Device, Gateway, Position
 from server.devices import repository
+from server.rhythm.signs import signs_of
 
 
 def refresh(session: Session, gateway_id: str, catalogue: Catalogue) -> bool:
@@ -64,9 +65,16 @@ def compile_document(
             rule
             for device, position, profile in known
             for rule in rules_of(profile, position.id, device.parameters)
+            if position.resident_id is None or rule.id not in _of_doors(profile)
         ],
         profiles={profile.id: profile.document() for profile in _distinct(p for _, _, p in known)},
     )
+
+
+def _of_doors(profile: Profile) -> set[str]:
+    """The rules that an open door breaks: over a well it is an alarm, in somebody's home it is daily life."""
+    doors = {sign.point for sign in signs_of(profile) if sign.kind == "door"}
+    return {rule.key for rule in profile.rule_templates() if rule.point in doors}
 
 
 def rules_of(profile: Profile, position: str, parameters: dict[str, float]) -> list[Rule]:

@@ -71,12 +71,12 @@ async def running_demo(settings: DemoSettings) -> AsyncIterator[Server]:
         if street:
             await asyncio.to_thread(commissioned.settle, server.context)
             await asyncio.to_thread(away.settle, server.context)
-            await past.settle(server.context)
         for name in names:
             port = cable.port if name == CUT_GATEWAY else inner
             await stack.enter_async_context(GatewayApp(_gateway_settings(settings, name, port, files[name])))
         if scenario:
             scenario.begin_story()
+            await past.settle(server.context)
         yield server
 
 
