@@ -4,12 +4,12 @@ The sums are made in SQL: each span, cut to the stretch, adds what no earlier on
 covered. Hours in which the resident was away are in the sums, and told apart beside them.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select
+from sqlalchemy import ColumnElement, Row, Subquery, case, func, literal, or_, select
 from sqlalchemy.orm import Session
 
 from server.coverage.core import Span, both
@@ -57,48 +57,64 @@ def hours(
     end: datetime,
     now: datetime,
     area_ids: Collection[str] | None = None,
+    limit: int | None = None,
 ) -> Hours:
-    """The hours from `start` to `end`, at the latest until `now`; `shares` those with any, most first."""
+    """The hours from `start` to `end`, at the latest until `now`; `shares` those with any, most first, at
+    most `limit`."""
     end = min(end, now)
-    looked_after = _looked_after(session, start, end, area_ids)
-    unprotected = _unprotected(session, start, end, looked_after.keys() if area_ids is not None else None)
+    looked = _looked_after(start, end, area_ids)
+    lost = _unprotected(start, end)
+    known = func.coalesce(lost.c.total, 0)
+    cut = case((known > looked.c.total, looked.c.total), else_=known)
+    joined = looked.outerjoin(lost, lost.c.resident_id == looked.c.resident_id)
+    count, looked_after, unprotected = session.execute(
+        select(
+            func.count(), func.coalesce(func.sum(looked.c.total), 0), func.coalesce(func.sum(cut), 0)
+        ).select_from(joined)
+    ).one()
     away = _away(session, start, end)
-    shares = []
-    for resident, total in looked_after.items():
-        absences = away.get(resident, ())
-        gone = min(both(absences, [(start, end)]), total) if absences else timedelta(0)
-        lost = min(unprotected.get(resident, timedelta(0)), total)
-        lost_away = _spans_of(session, resident, start, end, absences) if absences and lost else timedelta(0)
-        shares.append(
-            Share(
-                resident_id=resident,
-                looked_after=total,
-                unprotected=lost,
-                away=gone,
-                unprotected_away=min(lost_away, lost),
-            )
-        )
-    zero = timedelta(0)
+    each = select(looked.c.resident_id, looked.c.total, cut).select_from(joined)
+    query = each.where(cut > 0).order_by(cut.desc(), looked.c.resident_id).limit(limit)
+    shares = [_share(session, row, away, start, end) for row in session.execute(query)]
+    gone = [
+        _share(session, row, away, start, end)
+        for row in session.execute(each.where(looked.c.resident_id.in_(list(away))))
+    ]
     return Hours(
-        residents=len(shares),
-        looked_after=sum((one.looked_after for one in shares), zero),
-        unprotected=sum((one.unprotected for one in shares), zero),
-        away=sum((one.away for one in shares), zero),
-        unprotected_away=sum((one.unprotected_away for one in shares), zero),
-        shares=tuple(
-            sorted(
-                (one for one in shares if one.unprotected),
-                key=lambda one: (-one.unprotected, one.resident_id),
-            )
+        residents=count,
+        looked_after=int(looked_after) * MICROSECOND,
+        unprotected=int(unprotected) * MICROSECOND,
+        away=sum((one.away for one in gone), timedelta(0)),
+        unprotected_away=sum((one.unprotected_away for one in gone), timedelta(0)),
+        shares=tuple(shares),
+    )
+
+
+def _share(
+    session: Session,
+    row: Row[*tuple[Any, ...]],
+    away: Mapping[str, list[Span]],
+    start: datetime,
+    end: datetime,
+) -> Share:
+    resident, total, lost = row[0], int(row[1]) * MICROSECOND, int(row[2]) * MICROSECOND
+    absences = away.get(resident, [])
+    return Share(
+        resident_id=resident,
+        looked_after=total,
+        unprotected=lost,
+        away=min(both(absences, [(start, end)]), total),
+        unprotected_away=(
+            min(_spans_of(session, resident, start, end, absences), lost)
+            if absences and lost
+            else timedelta(0)
         ),
     )
 
 
-def _looked_after(
-    session: Session, start: datetime, end: datetime, area_ids: Collection[str] | None
-) -> dict[str, timedelta]:
-    """How long each resident was looked after: from the first place in the home on, or, where there is none,
-    from the first gap, until they left."""
+def _looked_after(start: datetime, end: datetime, area_ids: Collection[str] | None) -> Subquery:
+    """How long each resident was looked after: from the first place in the home on, or, where there is none
+    or it is older, from the first gap, until they left."""
     first_place = (
         select(Position.resident_id, func.min(Position.created_at).label("at"))
         .group_by(Position.resident_id)
@@ -109,23 +125,27 @@ def _looked_after(
         .group_by(UnprotectedSpan.resident_id)
         .subquery()
     )
+    place, gap = micros(first_place.c.at), micros(first_gap.c.at)
+    low, high = literal(moments.of(start)), literal(moments.of(end))
+    first = case(
+        (first_place.c.at.is_(None), gap), (first_gap.c.at.is_(None), place), (gap < place, gap), else_=place
+    )
+    left = micros(Resident.left_at)
+    begin = case((first < low, low), else_=first)
+    until = case((Resident.left_at.is_(None), high), (left > high, high), else_=left)
     query = (
-        select(Resident.id, Resident.left_at, first_place.c.at, first_gap.c.at)
+        select(Resident.id.label("resident_id"), (until - begin).label("total"))
         .outerjoin(first_place, first_place.c.resident_id == Resident.id)
         .outerjoin(first_gap, first_gap.c.resident_id == Resident.id)
-        .where(or_(Resident.left_at.is_(None), Resident.left_at > start))
+        .where(
+            or_(first_place.c.at.is_not(None), first_gap.c.at.is_not(None)),
+            or_(Resident.left_at.is_(None), Resident.left_at > start),
+            until > begin,
+        )
     )
     if area_ids is not None:
         query = query.where(Resident.area_id.in_(area_ids))
-    found = {}
-    for resident, left_at, place_at, gap_at in session.execute(query):
-        first = min((at for at in (place_at, gap_at) if at is not None), default=None)
-        if first is None:
-            continue
-        span = min(end, left_at or end) - max(start, first)
-        if span > timedelta(0):
-            found[resident] = span
-    return found
+    return query.subquery()
 
 
 def covered(
@@ -140,10 +160,8 @@ def covered(
     )
 
 
-def _unprotected(
-    session: Session, start: datetime, end: datetime, residents: Collection[str] | None
-) -> dict[str, timedelta]:
-    first, last = (literal(moments.of(moment)) for moment in (start, end))
+def _unprotected(start: datetime, end: datetime) -> Subquery:
+    first, last = literal(moments.of(start)), literal(moments.of(end))
     since, until = micros(UnprotectedSpan.since), micros(UnprotectedSpan.until)
     cut = (
         select(
@@ -153,10 +171,8 @@ def _unprotected(
             case((UnprotectedSpan.until.is_(None), last), (until > last, last), else_=until).label("until"),
         )
         .where(
-            and_(
-                UnprotectedSpan.since < end,
-                or_(UnprotectedSpan.until.is_(None), UnprotectedSpan.until > start),
-            )
+            UnprotectedSpan.since < end,
+            or_(UnprotectedSpan.until.is_(None), UnprotectedSpan.until > start),
         )
         .subquery()
     )
@@ -164,9 +180,8 @@ def _unprotected(
         cut.c.resident_id,
         covered(cut.c.since, cut.c.until, cut.c.resident_id, cut.c.id).label("added"),
     ).subquery()
-    query = select(added.c.resident_id, func.sum(added.c.added)).group_by(added.c.resident_id)
-    found = {resident: int(total) * MICROSECOND for resident, total in session.execute(query)}
-    return found if residents is None else {one: total for one, total in found.items() if one in residents}
+    total = func.sum(added.c.added).label("total")
+    return select(added.c.resident_id, total).group_by(added.c.resident_id).subquery()
 
 
 def _away(session: Session, start: datetime, end: datetime) -> dict[str, list[Span]]:

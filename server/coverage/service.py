@@ -69,7 +69,9 @@ def month(
     area_ids = scope(session, area)
     policy = current(session, FiguresPolicy)
     chosen = months.parse(text, policy.zone) if text else months.month_at(now, policy.zone)
-    found = hours.hours(session, start=chosen.start, end=chosen.end, now=now, area_ids=area_ids)
+    found = hours.hours(
+        session, start=chosen.start, end=chosen.end, now=now, area_ids=area_ids, limit=MOST + 1
+    )
     shown = found.shares[:MOST]
     ahead = timedelta(days=current(session, CoveragePolicy).retest_ahead_days)
     return MonthPage(

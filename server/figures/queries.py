@@ -78,6 +78,7 @@ def rows(
     by: Any,
     targeted: bool = True,
     only: Class | None = None,
+    measures: Collection[str] = MEASURES,
     now: datetime,
 ) -> dict[Any, Row]:
     """Counts and times of the scope's tasks, grouped `by`. With `targeted` shares and times are of the kinds
@@ -87,9 +88,8 @@ def rows(
     found: dict[Any, dict[str, Any]] = {
         key: {"key": str(key), **values} for key, values in _counts(session, tasks, policy, now).items()
     }
-    for measure in MEASURES:
-        for key, quantiles in _quantiles(session, tasks, measure).items():
-            found[key][measure] = quantiles
+    for key, quantiles in _quantiles(session, tasks, measures).items():
+        found[key] |= quantiles
     return {key: Row(**values) for key, values in found.items()}
 
 
@@ -153,26 +153,46 @@ def _counts(
     return {row[0]: dict(zip(COUNTS, map(int, row[1:]), strict=True)) for row in session.execute(query)}
 
 
-def _quantiles(session: Session, tasks: Subquery, measure: str) -> dict[Any, Quantiles]:
-    value = tasks.c[measure]
+def _quantiles(
+    session: Session, tasks: Subquery, measures: Collection[str]
+) -> dict[Any, dict[str, Quantiles]]:
+    """By key and measure. Ranks of what is missing come last, whatever an engine thinks of NULL."""
     ranked = (
         select(
             tasks.c.key,
-            value.label("value"),
-            func.row_number().over(partition_by=tasks.c.key, order_by=value).label("rank"),
-            func.count().over(partition_by=tasks.c.key).label("count"),
+            *(tasks.c[name] for name in measures),
+            *(
+                func.row_number()
+                .over(
+                    partition_by=tasks.c.key,
+                    order_by=(case((tasks.c[name].is_(None), 1), else_=0), tasks.c[name]),
+                )
+                .label(f"{name}_rank")
+                for name in measures
+            ),
+            *(
+                func.count(tasks.c[name]).over(partition_by=tasks.c.key).label(f"{name}_count")
+                for name in measures
+            ),
         )
-        .where(tasks.c.timed == 1, value.is_not(None))
+        .where(tasks.c.timed == 1)
         .subquery()
     )
-    at = [
-        func.max(case((ranked.c.rank == (ranked.c.count * percent + 99) // 100, ranked.c.value)))
-        for percent in PERCENTS
-    ]
-    query = select(ranked.c.key, func.max(ranked.c.count), *at).group_by(ranked.c.key)
+    picked: list[ColumnElement[Any]] = []
+    for name in measures:
+        count, rank = ranked.c[f"{name}_count"], ranked.c[f"{name}_rank"]
+        picked.append(func.max(count))
+        picked += [
+            func.max(case((rank == (count * percent + 99) // 100, ranked.c[name]))) for percent in PERCENTS
+        ]
+    width = 1 + len(PERCENTS)
     return {
-        row[0]: Quantiles(row[1], *(int(value) * MICROSECOND for value in row[2:]))
-        for row in session.execute(query)
+        row[0]: {
+            name: Quantiles(part[0], *(int(value) * MICROSECOND for value in part[1:]))
+            for number, name in enumerate(measures)
+            if (part := row[1 + number * width : 1 + (number + 1) * width])[0]
+        }
+        for row in session.execute(select(ranked.c.key, *picked).group_by(ranked.c.key))
     }
 
 

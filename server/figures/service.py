@@ -79,7 +79,8 @@ def _trend(
 ) -> tuple[Row, ...]:
     shown = [month.plus(number) for number in range(1 - TREND, 1)]
     wide = replace(scope, start=shown[0].start)
-    found = queries.rows(session, wide, policy, by=months.month_of(Task.created_at, shown), now=now)
+    by = months.month_of(Task.created_at, shown)
+    found = queries.rows(session, wide, policy, by=by, measures=("answer",), now=now)
     return tuple(_named(found.get(number, Row(key="")), one.text) for number, one in enumerate(shown))
 
 
