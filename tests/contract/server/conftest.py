@@ -17,6 +17,7 @@ from server.devices.schemas import DeviceIn
 from server.devices.service import register
 from server.places import schemas, service
 from server.users import service as users
+from server.users import sessions
 from server.users.roles import Role
 from server.users.viewer import Viewer
 from tests.parts.postgres import Postgres
@@ -171,5 +172,4 @@ def _staff(street: Database) -> None:
 def viewer_of(database: Database, login: str) -> Viewer:
     """That person."""
     with database.read() as session:
-        user = session.scalars(select(User).where(User.login == login)).one()
-        return Viewer(user_id=user.id, name=user.name, role=Role(user.role))
+        return sessions.viewer_of(session, session.scalars(select(User).where(User.login == login)).one())
