@@ -19,6 +19,7 @@ from server.dispatch.core import StepKind
 from server.notify import deliveries, health, links, texts
 from server.notify.channels import PUSH, AddressBook, Carrier, SendError
 from server.policies import service as policies
+from server.rhythm import reasons
 from server.settings import ServerSettings, make_secret, read_secret
 
 AT_ONCE: Final = 8
@@ -156,7 +157,9 @@ def _asks(session: Session, task: Task, step: DispatchStep, language: str) -> tu
     if step.kind != StepKind.CALL:
         return ()
     steps = playbooks.loaded(session, step.playbook_id, task).steps
-    return texts.asked(steps[min(step.number, len(steps) - 1)].ask, language)
+    why = reasons.why_of(session, task.id, language)
+    asked = texts.asked(steps[min(step.number, len(steps) - 1)].ask, language)
+    return (why, *asked) if why else asked
 
 
 def _notification(letter: Letter) -> dict[str, Any]:

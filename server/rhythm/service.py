@@ -128,14 +128,6 @@ def live_task(session: Session, viewer: Viewer, resident_id: str) -> int | None:
     )
 
 
-def why_of(session: Session, task_id: int, language: str) -> str:
-    """The newest reason that a task of quiet or water was opened for, in words; nothing for other tasks."""
-    zone = policies.current(session, RhythmPolicy).tz
-    alarm_ids = [alarm.id for alarm in records.of_task(session, task_id) if alarm.source_kind == "resident"]
-    said = (each.value.get("why") for each in records.occurrences_of(session, alarm_ids))
-    return next((words.reason(why, language, zone=zone) for why in said if why), "")
-
-
 def runs(mask: int) -> list[tuple[int, int]]:
     """The set slots as runs of minutes, from and up to."""
     found: list[tuple[int, int]] = []

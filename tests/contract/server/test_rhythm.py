@@ -25,6 +25,7 @@ from server.places import service as places
 from server.rhythm import learning, repository, watching
 from server.rhythm.core import Fixed
 from server.rhythm.feeding import Feeder
+from server.rhythm.reasons import why_of
 from server.rhythm.signs import signs_of, silent_after_ms
 from server.rhythm.traces import days_of, trace
 from server.rhythm.usual import SLOT, slots_of
@@ -223,6 +224,8 @@ async def test_somebody_who_does_not_get_up_is_missed_once(context: Context) -> 
         task = session.scalars(select(Task)).one()
     assert (task.kind, task.subject_kind, task.subject_id) == ("care", "resident", "r2")
     assert task.severity == "warning"
+    with context.database.read() as session:
+        assert why_of(session, task.id, "en").startswith("usually up by 8:")
     assert await look(context, NOON - timedelta(minutes=30)) == 1
     assert await look(context, NOON) == 0
     with context.database.read() as session:
