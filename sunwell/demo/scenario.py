@@ -9,13 +9,18 @@ from typing import Any, Final
 
 import structlog
 
+from sunwell.demo.desk import Desk
 from sunwell.simulate.network import Proxy
 from sunwell.simulate.street import Street
 
 log = structlog.get_logger(__name__)
 FIRST_EVENT_S: Final = 12.0
 BETWEEN_S: Final = 20.0
-CUT_FOR_S: Final = 20.0
+CUT_FOR_S: Final = 40.0
+"""Long enough for the fault, and for the demo's welfare calls to those at high risk."""
+WORK_FOR_S: Final = 25.0
+WHO_FALLS: Final = 15
+WORKED_AT: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,20 +36,25 @@ class Event:
 class Scenario:
     """The events of one street. `played` is the newest event's key, for the page."""
 
-    def __init__(self, street: Street, cable: Proxy) -> None:
+    def __init__(self, street: Street, cable: Proxy, desk: Desk) -> None:
         self._street = street
+        self._desk = desk
         self._cable = cable
         self.played: str | None = None
         self._begun: set[asyncio.Task[None]] = set()
         self.events: Final = (
             Event("fall", "老人跌倒", "A resident falls", _each(street.fall, (3, 8, 14, 21, 26, 31))),
             Event("press", "按下紧急按钮", "The emergency button", _each(street.press, (5, 12, 18, 23, 29))),
+            Event(
+                "home", "同一老人先跌倒再按按钮", "One resident falls, then presses", self._falls_and_presses
+            ),
             Event("cover", "井盖被打开", "A cover is opened", _each(street.open_cover, (4, 9, 2))),
             Event("water", "井内水位上涨", "Water rises in a well", _each(street.water_rises, (7, 10, 1))),
             Event("gas", "井内有毒气体", "Gas in a well", _each(street.gas, (6, 11, 3))),
             Event("fever", "测温站发现发热", "A fever at a kiosk", _each(street.fever, (1, 2))),
             Event("battery", "按钮电池耗尽", "A battery dies", _each(street.battery_dies, (10, 17, 2))),
-            Event("cut", "网关断网 20 秒", "A gateway is cut off for 20 s", self._cut_off),
+            Event("work", "登记井下作业，收工忘关井盖", "Work at a well leaves its cover open", self._work),
+            Event("cut", "网关断网 40 秒", "A gateway is cut off for 40 s", self._cut_off),
             Event("calm", "一切恢复正常", "Everything back to normal", self._calm),
         )
 
@@ -80,6 +90,19 @@ class Scenario:
         task = self._group.create_task(work, name="demo event")
         self._begun.add(task)
         task.add_done_callback(self._begun.discard)
+
+    async def _falls_and_presses(self) -> None:
+        await self._street.fall(WHO_FALLS)
+        await asyncio.sleep(3.0)
+        await self._street.press(WHO_FALLS)
+
+    async def _work(self) -> None:
+        window = await asyncio.to_thread(self._desk.begin_work, WORKED_AT, "演示：更换井盖")
+        if window is None:
+            return
+        await self._street.open_cover(WORKED_AT)
+        await asyncio.sleep(WORK_FOR_S)
+        await asyncio.to_thread(self._desk.end_work, window)
 
     async def _cut_off(self) -> None:
         await self._cable.cut()

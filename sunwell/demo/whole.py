@@ -14,6 +14,7 @@ from server.app import Server
 from server.settings import ServerSettings, make_secret
 from sunwell.demo import away, commissioned, past, people
 from sunwell.demo.broker import running_broker
+from sunwell.demo.desk import Desk
 from sunwell.demo.page import extension
 from sunwell.demo.scenario import Scenario
 from sunwell.simulate.network import Proxy
@@ -59,7 +60,10 @@ async def running_demo(settings: DemoSettings) -> AsyncIterator[Server]:
         await stack.enter_async_context(running_broker(host="127.0.0.1", port=inner, passwords=passwords))
         cable = await stack.enter_async_context(Proxy(inner))
         street = await _street(stack, settings)
-        scenario = await stack.enter_async_context(Scenario(street, cable).playing()) if street else None
+        desk = Desk()
+        scenario = (
+            await stack.enter_async_context(Scenario(street, cable, desk).playing()) if street else None
+        )
         server = Server(
             _server_settings(settings, inner, files["server"]),
             demo=True,
@@ -71,6 +75,7 @@ async def running_demo(settings: DemoSettings) -> AsyncIterator[Server]:
         if street:
             await asyncio.to_thread(commissioned.settle, server.context)
             await asyncio.to_thread(away.settle, server.context)
+            await asyncio.to_thread(desk.settle, server.context)
         for name in names:
             port = cable.port if name == CUT_GATEWAY else inner
             await stack.enter_async_context(GatewayApp(_gateway_settings(settings, name, port, files[name])))
