@@ -23,6 +23,7 @@ ENTRIES: Final = (
     Entry("coverage:now", "nav.coverage", "home", Right.VIEW_TASKS),
     Entry("residents:list", "nav.residents", "family", Right.VIEW_RESIDENTS),
     Entry("map:page", "nav.map", "map", Right.VIEW_TASKS),
+    Entry("wells:list", "nav.wells", "well", Right.VIEW_DEVICES),
     Entry("devices:list", "nav.devices", "devices", Right.VIEW_DEVICES),
     Entry("install:list", "nav.install", "scan", Right.REGISTER),
     Entry("gateways:list", "nav.gateways", "gateways", Right.VIEW_DEVICES),

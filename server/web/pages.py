@@ -41,6 +41,7 @@ from server.web.rhythm.routes import router as rhythm
 from server.web.rosters.routes import router as rosters
 from server.web.security import SecurityHeaders
 from server.web.tasks.routes import router as tasks
+from server.web.wells.routes import router as wells
 from server.web.windows.routes import router as windows
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
@@ -57,6 +58,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     enrolment,
     commands,
     quarantine,
+    wells,
     playbooks,
     policies,
     asks,

@@ -8,9 +8,21 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from firmware_profiles import Catalogue
-from server.db.models import Area, AuditEntry, Device, Position, Task, Well, WellEntry, WellUpstream
+from server.db.models import (
+    Area,
+    AuditEntry,
+    Delivery,
+    Device,
+    DispatchStep,
+    Position,
+    Task,
+    Well,
+    WellEntry,
+    WellUpstream,
+)
 from server.devices import repository as devices
 from server.devices.views import Latest, open_tasks, worst_task
+from server.dispatch.core import StepKind
 from server.errors import NotFoundError
 from server.policies import service as policies
 from server.users.viewer import Viewer
@@ -146,6 +158,22 @@ def one(session: Session, viewer: Viewer, well_id: str, *, catalogue: Catalogue,
     if not found:
         raise NotFoundError(f"there is no well {well_id!r}")
     return found[0]
+
+
+def near(session: Session, viewer: Viewer) -> list[tuple[Task, Well]]:
+    """The open tasks of covers that this person was told of because they are near, whoever works on them."""
+    told = (
+        select(Delivery.task_id)
+        .join(DispatchStep, DispatchStep.id == Delivery.step_id)
+        .where(Delivery.user_id == viewer.user_id, DispatchStep.kind == StepKind.INFORM)
+    )
+    rows = session.execute(
+        select(Task, Well)
+        .join(Well, (Task.subject_kind == "well") & (Well.id == Task.subject_id))
+        .where(Task.closed_at.is_(None), Task.id.in_(told))
+        .order_by(Task.id)
+    )
+    return [(row[0], row[1]) for row in rows]
 
 
 def work(session: Session, task_id: int) -> WorkView | None:

@@ -1,0 +1,1 @@
+"""The pages of wells and of the work there."""
