@@ -161,6 +161,7 @@ _BOTH: Final[dict[str, tuple[str, str]]] = {
     "stations.radius_help": ("空为 {metres}", "empty: {metres}"),
     "stations.remove": ("撤销站点", "Take away"),
     "map.station": ("阳光老人家", "Station"),
+    "well.edit": ("井的资料", "About this well"),
     "well.owner": ("权属单位", "Owner"),
     "well.depth": ("深度（米）", "Depth (m)"),
     "well.mount": ("传感器高度（米）", "Mount height (m)"),

@@ -15,7 +15,7 @@ from server.clock import to_ms
 from server.commissioning import repository, service, views
 from server.commissioning.states import Protection
 from server.db.database import Database
-from server.db.models import Alarm, AuditEntry, CommissioningTest, Occurrence, Task
+from server.db.models import Alarm, AuditEntry, CommissioningTest, Consent, Occurrence, Task
 from server.errors import ConflictError, ForbiddenError, InvalidError
 from server.users.roles import Role
 from server.users.viewer import Viewer
@@ -123,6 +123,18 @@ def test_a_press_is_seen_signed_and_protects_until_it_is_due(bench: Bench) -> No
     assert len(seen.held) == 1
     assert bench.sweep(31 + 3_600) == 0
     assert bench.press(40) is Recorded.OPENED  # signed: the next one is real
+
+
+def test_the_residents_consent_at_the_sign_off_is_the_consent_to_care(bench: Bench) -> None:
+    """Once, however many devices are installed in the home; and where nobody lives there is none."""
+    for at, position in ((0, "home-sos"), (100, "home-sos")):
+        test = bench.start(at, position)
+        bench.press(at + 8)
+        bench.sign(test, at + 30)
+    with bench.database.read() as session:
+        (row,) = session.scalars(select(Consent))
+    assert (row.resident_id, row.kind, row.given_by) == ("r1", "care", bench.viewer.user_id)
+    assert (row.given_at, row.note) == (after(30), service.CONSENT_NOTE)
 
 
 def test_the_same_test_is_given_back_and_only_one_runs(bench: Bench) -> None:

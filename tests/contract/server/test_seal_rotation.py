@@ -6,15 +6,20 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
+from typer.testing import CliRunner
 
 from server.db import rotation
 from server.db.database import Database
+from server.db.migrate import upgrade
 from server.db.models import Absence, Resident, User
+from server.db.opening import check_seals, open_database, seal_key_file
 from server.db.sealed import Sealed, SealError, Seals
 from server.places import service
 from server.places.schemas import ResidentIn
 from server.residents import absences, contacts
 from server.residents.schemas import AbsenceIn, ContactIn
+from server.settings import ServerSettings
+from sunwell.commands import seal_key
 from tests.contract.server.conftest import NOW, viewer_of
 from tests.contract.server.test_residents import DAY
 
@@ -123,3 +128,23 @@ def test_every_sealed_column_of_the_database_is_known_to_the_rotation(staffed: D
         for table, column in known:
             rows = session.execute(text(f"SELECT {column} FROM {table} WHERE {column} <> ''")).scalars()
             assert all(value.startswith("f1:") for value in rows), (table, column)
+
+
+def test_the_command_rotates_everything_and_may_be_run_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUNWELL_SERVER_DATA", str(tmp_path))
+    settings = ServerSettings()
+    database = open_database(settings)
+    upgrade(database)
+    check_seals(database)
+    file = seal_key_file(settings)
+    old = file.read_text(encoding="utf-8")
+    for _ in range(2):
+        done = CliRunner().invoke(seal_key.app, ["rotate"])
+        assert done.exit_code == 0, done.output
+        assert "1 old keys dropped" in done.output
+    assert rotation.keys_in(file) == 1
+    assert file.read_text(encoding="utf-8") != old
+    check_seals(database)  # this one has been running all the time
+    database.dispose()
