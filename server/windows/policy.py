@@ -4,7 +4,16 @@ from typing import ClassVar
 
 from server.policies.model import Policy, rule
 
-_KILLS = ("gas", "gas_co", "gas_low", "fire", "water_rising")
+_KILLS = (
+    "gas",
+    "gas_co",
+    "gas_low",
+    "fire",
+    "water_rising",
+    "leave_the_well",
+    "air_check_overdue",
+    "water_upstream",
+)
 
 
 class WindowPolicy(Policy):

@@ -50,6 +50,13 @@ class Scenario:
             ),
             Event("cover", "井盖被打开", "A cover is opened", _each(street.open_cover, (4, 9, 2))),
             Event("water", "井内水位上涨", "Water rises in a well", _each(street.water_rises, (7, 10, 1))),
+            Event(
+                "rain",
+                "暴雨：上游井水位上涨",
+                "Rain: water comes from upstream",
+                _each(street.water_creeps, (3, 4)),
+            ),
+            Event("covers", "多个井盖同时打开", "Several covers open together", self._open_covers),
             Event("gas", "井内有毒气体", "Gas in a well", _each(street.gas, (6, 11, 3))),
             Event("fever", "测温站发现发热", "A fever at a kiosk", _each(street.fever, (1, 2))),
             Event("battery", "按钮电池耗尽", "A battery dies", _each(street.battery_dies, (10, 17, 2))),
@@ -108,6 +115,10 @@ class Scenario:
         await self._cable.cut()
         await asyncio.sleep(CUT_FOR_S)
         await self._cable.restore()
+
+    async def _open_covers(self) -> None:
+        for well in (8, 9, 10, 11):
+            await self._street.open_cover(well)
 
     async def _calm(self) -> None:
         street = self._street

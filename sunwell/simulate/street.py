@@ -42,6 +42,8 @@ FEVER_S: Final = 8.0
 PERSON_S: Final = 4.0
 WALL_CELSIUS: Final = 26.0
 HIGH_WATER_MM: Final = 1_900
+CREEP_MM: Final = 1.0
+"""In a quarter of a second: 24 cm a minute."""
 LOW_WATER_MM: Final = 300
 GAS_PPM: Final = 35.0
 
@@ -82,6 +84,7 @@ class Street:
         self._noise = random.Random(seed)  # noqa: S311 - makes values look alive
         self._publisher = Publisher(host, port, username, password)
         self._water: dict[int, float] = dict.fromkeys(self.wells, float(LOW_WATER_MM))
+        self._creep: set[int] = set()
         self._feverish: dict[int, float] = {}
         ports = iter(modbus_ports)
         self._cabinets = [
@@ -197,8 +200,14 @@ class Street:
         """The well fills up within some ten seconds."""
         self._water[number] = float(HIGH_WATER_MM)
 
+    async def water_creeps(self, number: int) -> None:
+        """It rains: the well fills up within minutes, so that it can be foreseen."""
+        self._creep.add(number)
+        self._water[number] = float(HIGH_WATER_MM)
+
     async def water_falls(self, number: int) -> None:
         """The well drains again."""
+        self._creep.discard(number)
         self._water[number] = float(LOW_WATER_MM)
 
     async def gas(self, number: int) -> None:
@@ -262,7 +271,8 @@ class Street:
         while True:
             for number, one in self.wells.items():
                 way = self._water[number] - one.probe.level_mm
-                level = one.probe.level_mm + max(-50.0, min(50.0, way)) + self._noise.uniform(-1.5, 1.5)
+                step = CREEP_MM if number in self._creep else 50.0
+                level = one.probe.level_mm + max(-50.0, min(step, way)) + self._noise.uniform(-1.5, 1.5)
                 one.probe.level_mm = level
                 one.cover.distance_mm = max(0, round(one.cover.mount_height_mm - level))
                 if one.gas.ppm < one.gas.low_ppm:
