@@ -29,7 +29,7 @@ _GOES_ON: Final = select(
         DispatchStep.task_id == bindparam("task_id"),
         DispatchStep.state == "planned",
         DispatchStep.kind.in_(_CHAIN),
-        Task.id == bindparam("task_id"),
+        Task.id == DispatchStep.task_id,
         Task.snoozed_until.is_(None),
     )
 )

@@ -165,9 +165,13 @@ def _moment(day: date, clock: str) -> datetime:
 
 
 def _local(moment: datetime, day: date | None = None) -> str:
-    """The hour, with the day where it is another."""
+    """The hour, with the day where it is another than `day`; the midnight that ends it is 24:00."""
     there = moment.astimezone(LOCAL)
-    return f"{there:%H:%M}" if day is None or there.date() == day else f"{there:%m-%d %H:%M}"
+    if day is None:
+        return f"{there:%m-%d %H:%M}"
+    if there.date() == day + timedelta(days=1) and there.time() == time():
+        return "24:00"
+    return f"{there:%H:%M}" if there.date() == day else f"{there:%m-%d %H:%M}"
 
 
 def _back(request: Request, day: date) -> Response:
