@@ -20,6 +20,7 @@ from server.dispatch.core import Ask, Happened, Playbook, Standing, Step, StepKi
 from server.notify import deliveries
 from server.notify.channels import PAGE, Addresses
 from server.tasks.states import TaskAction, TaskState, move
+from server.users.roles import LINKS_ONLY
 from server.wells import informing, roadworks
 
 AT_ONCE: Final = 32
@@ -84,18 +85,13 @@ def _call(session: Session, task: Task, step: DispatchStep, addresses: Addresses
     # A run goes on with the version that it began with; a packaged one may have become shorter since.
     number = min(step.number, len(playbook.steps) - 1)
     wanted = playbook.steps[number]
-    told = people.found(session, task, wanted.who, now=now)
+    found = people.found(session, task, wanted.who, now=now)
+    ways = {user.id: _ways(user, wanted, addresses) for user in found}
+    told = [user for user in found if ways[user.id]]
     step.ask = wanted.ask
     session.flush()  # whoever sends looks at it
     for user in told:
-        deliveries.queue(
-            session,
-            task,
-            step,
-            user,
-            addresses.ordered(user.login, wanted.channels),
-            now=now,
-        )
+        deliveries.queue(session, task, step, user, ways[user.id], now=now)
     _note(
         session,
         task,
@@ -107,11 +103,22 @@ def _call(session: Session, task: Task, step: DispatchStep, addresses: Addresses
         step=number + 1,
         again=step.turn,
         people=[user.id for user in told],
+        unreachable=[user.id for user in found if not ways[user.id]],
         late_s=step.late_s,
     )
     standing = Standing(state=TaskState(task.state), run=step.run, number=number, turn=step.turn)
     what = Happened.TOLD if told else Happened.NOBODY
     planning.apply(session, task, playbook, step.playbook_id, standing, what, now=now)
+
+
+def _ways(user: User, wanted: Step, addresses: Addresses) -> tuple[str, ...]:
+    """The channels for this person, in order. Who has no pages is not told by them: without an address of
+    their own they are not told at all, and must not count as if they were."""
+    ways = addresses.ordered(user.login, wanted.channels)
+    if user.role not in LINKS_ONLY:
+        return ways
+    own = [way for way in ways if way != PAGE]
+    return tuple(own or (way for way in addresses.ordered(user.login, ()) if way != PAGE))
 
 
 def _more(wanted: Step) -> dict[str, Any]:

@@ -13,9 +13,10 @@ from server.context import Context
 from server.db.models import Area, Station, User
 from server.dependencies import GetContext, GetViewer
 from server.errors import ConflictError, ForbiddenError, InvalidError
+from server.notify.channels import AddressBook
 from server.users import own, people, sessions
 from server.users.people import Person, PersonIn
-from server.users.roles import Right, Role
+from server.users.roles import LINKS_ONLY, Right, Role
 from server.users.viewer import Viewer
 from server.web.rendering import render
 
@@ -40,12 +41,16 @@ def listed(request: Request, context: GetContext, viewer: GetViewer, q: str = ""
     """Everybody, by name."""
     with context.database.read() as session:
         found = people.listed(session, viewer, q=q.strip(), role=role)
+        known = AddressBook(context.settings.channels_file).known(session).people
     return render(
         request,
         "people/list.html",
         viewer,
         here="rosters:week",
         people=found,
+        unreachable={
+            each.id for each in found if each.role in LINKS_ONLY and not known.get(each.login or "")
+        },
         places=_places(context),
         q=q,
         role=role,

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
 import pytest
+from pydantic import SecretStr
 from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
@@ -29,6 +30,7 @@ from server.dispatch import asks, people, planning
 from server.dispatch.core import Ask, Happened, Who, WhoKind
 from server.dispatch.playbooks import PlaybookIn
 from server.errors import ConflictError, NotFoundError
+from server.notify.channels import Addresses
 from server.rosters import duty
 from server.tasks import service
 from server.tasks.service import Act
@@ -229,12 +231,14 @@ def test_one_of_thirty_volunteers_gets_it_and_the_others_are_told_who(community:
     with community.write() as session:
         session.get_one(Task, 1).severity = "minor"
     record(community, press(2, severity=Severity.CRITICAL))  # begins anew with this playbook
-    work(community, NOW)
+    logins = [f"v{number:02}" for number in range(30)]
+    sms = {login: {"sms": SecretStr("json://127.0.0.1/x")} for login in logins}
+    work(community, NOW, Addresses(sms))
     called = [login for login, _, _ in sends(community)]
-    assert called == [f"v{number:02}" for number in range(30)]
-    with community.write() as session:  # as if each had been reached by a channel of their own
+    assert called == logins
+    with community.write() as session:  # all have been sent
         for delivery in session.scalars(select(Delivery)):
-            delivery.channel = "sms"
+            delivery.state = "sent"
     with community.read() as session:
         users = session.scalars(select(User).where(User.login.in_(called)).order_by(User.login)).all()
         viewers = [sessions.viewer_of(session, user) for user in users]
@@ -257,6 +261,23 @@ def test_one_of_thirty_volunteers_gets_it_and_the_others_are_told_who(community:
         step = session.scalars(select(DispatchStep).where(DispatchStep.kind == "taken")).one()
         told_who = set(session.scalars(select(Delivery.user_id).where(Delivery.step_id == step.id)))
     assert told_who == {viewer.user_id for viewer in viewers} - {winner.user_id}
+
+
+def test_who_has_neither_pages_nor_an_address_does_not_count_as_told(community: Database) -> None:
+    """The step hands on at once, as if nobody had been found."""
+    with community.write() as session:
+        user_id = add(session, "v", Role.VOLUNTEER)
+        place = {"latitude": HOME[0], "longitude": HOME[1]}
+        session.add(Responder(user_id=user_id, volunteer=True, **place))
+    steps = [{"who": {"kind": "nearby", "value": "1000"}, "within_s": 600}]
+    steps.append({"who": {"kind": "role", "value": "dispatcher"}, "within_s": 60})
+    manager = Viewer(user_id=1, name="desk", role=Role.MANAGER)
+    put(community, manager, PlaybookIn.model_validate({"steps": steps}))
+    with community.write() as session:
+        session.get_one(Task, 1).severity = "minor"
+    record(community, press(2, severity=Severity.CRITICAL))
+    work(community, NOW)
+    assert [login for login, _, _ in sends(community)] == ["desk"]
 
 
 def test_what_is_asked_stands_until_it_is_noted_and_a_silent_resident_hurries_the_chain(
