@@ -3,7 +3,8 @@
 import asyncio
 from datetime import datetime
 
-from gateway.wire import DataReading, Scalar
+from gateway.rules.model import Scalar
+from gateway.wire import DataReading
 from server.clock import from_ms
 from server.context import Context
 from server.db.opening import seal_key_file

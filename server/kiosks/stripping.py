@@ -24,7 +24,7 @@ _PICTURE: Final = re.compile(rb"\xff\xd8\xff|\x89PNG\r\n|/9j/4|iVBORw0KGgo")
 _SPOKEN: Final = "value"
 """What an alarm's point says: telling where the point is."""
 _WORDS: Final = b"|".join(
-    sorted((word.encode() for word in _TELLING | _BESIDE | {_SPOKEN}), key=len, reverse=True)
+    word.encode() for word in sorted(_TELLING | _BESIDE | {_SPOKEN}, key=len, reverse=True)
 )
 _PAIR: Final = re.compile(
     rb'(?i)(["\'<]?\b(?:' + _WORDS + rb')\b["\'>]?\s*[:=>]?\s*)("(?:\\.|[^"\\])*"?|[^,}\]<&\s]+)'

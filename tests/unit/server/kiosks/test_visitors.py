@@ -27,7 +27,12 @@ def test_a_visitor_is_the_same_all_day_and_another_the_next() -> None:
 
 
 def test_ids_become_one_pseudonym_and_names_and_pictures_go() -> None:
-    values = {"fever": True, "card_no": "E1024", "name": "王秀英", "picture": "aGk="}
+    values: dict[str, float | int | bool | str] = {
+        "fever": True,
+        "card_no": "E1024",
+        "name": "王秀英",
+        "picture": "aGk=",
+    }
     kept = veiled(values, KEY, at=MORNING, hours=24)
     assert kept == {"fever": True, "visitor": pseudonym(KEY, "E1024", at=MORNING, hours=24)}
     assert veiled({"fever": True, "visitor": ""}, KEY, at=MORNING, hours=24) == {"fever": True}
