@@ -169,7 +169,12 @@ def _begin(_playbook: Playbook, standing: Standing, now: datetime) -> Decision:
 
 
 def _worse(playbook: Playbook, standing: Standing, now: datetime) -> Decision:
-    return _again(standing, now) if standing.held else _begin(playbook, standing, now)
+    """Whoever has it hears of it, and has to arrive within the limit of what it is now: a minor task that was
+    accepted may have had none."""
+    if not standing.held:
+        return _begin(playbook, standing, now)
+    arrival = () if standing.state is TaskState.ON_SITE else _arrival(playbook, standing, now)
+    return Decision(plan=(*_again(standing, now).plan, *arrival))
 
 
 def _recurred(playbook: Playbook, standing: Standing, now: datetime) -> Decision:

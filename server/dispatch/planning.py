@@ -24,6 +24,7 @@ _WAKES: Final = frozenset({Severity.CRITICAL, Severity.MAJOR})
 """Another occurrence of these ends a snooze; a lesser one waits until it is over."""
 _LOOK_BACK: Final = 5
 _CHAIN: Final = (StepKind.CALL, StepKind.END)
+_ONCE: Final = frozenset({StepKind.AGAIN, StepKind.ARRIVAL})
 _GOES_ON: Final = select(
     exists().where(
         DispatchStep.task_id == bindparam("task_id"),
@@ -137,9 +138,9 @@ def apply(
     for plan in decision.plan:
         if task.muted and plan.kind in _CHAIN:
             continue
-        again = plan.kind is StepKind.AGAIN and plan.kind not in decision.cancel
-        if again and _brought_forward(session, task.id, plan.due_at):
-            continue  # the holder has not yet heard of the last one: once tells both
+        once = plan.kind in _ONCE and plan.kind not in decision.cancel
+        if once and _brought_forward(session, task.id, plan.kind, plan.due_at):
+            continue  # the holder has not yet heard of the last one, or is awaited already
         values = {
             "task_id": task.id,
             "playbook_id": playbook_id,
@@ -210,13 +211,13 @@ def standing_of(session: Session, task: Task) -> tuple[Standing, int | None]:
     return standing, rows[0].playbook_id
 
 
-def _brought_forward(session: Session, task_id: int, due_at: datetime) -> bool:
-    """Whether the holder is to be told anyway: not later than `due_at`."""
+def _brought_forward(session: Session, task_id: int, kind: StepKind, due_at: datetime) -> bool:
+    """Whether such a step is planned anyway: now not later than `due_at`."""
     step = session.scalar(
         select(DispatchStep).where(
             DispatchStep.task_id == task_id,
             DispatchStep.state == "planned",
-            DispatchStep.kind == StepKind.AGAIN,
+            DispatchStep.kind == kind,
         )
     )
     if step is not None:

@@ -20,7 +20,7 @@ from server.devices import repository as devices
 from server.dispatch import asks
 from server.errors import ConflictError, ForbiddenError, InvalidError, ServerError
 from server.residents import looking
-from server.tasks import kinds, photos, repository, service, views, watching
+from server.tasks import acts, kinds, photos, repository, service, views, watching
 from server.tasks.states import TaskAction
 from server.users.roles import Right
 from server.users.service import list_assignable
@@ -96,6 +96,7 @@ def listed(
         kinds=[each for each in policy.kinds if each.id in viewer.task_kinds],
         kind=chosen,
         level=level,
+        levels=bool(level) or any(task.level == acts.SUBDISTRICT for task in tasks),
         tab=tab,
         tabs=board.tabs(viewer),
         live=tab in board.LIVE_TABS,

@@ -355,3 +355,21 @@ def test_a_refused_action_has_changed_nothing(pressed: Database) -> None:
         with pytest.raises(ServerError), pressed.write() as session:
             service.act(session, viewer, 1, one, now=at(9))
     assert (task(pressed).version, lines(pressed)) == before
+
+
+def test_what_gets_worse_in_somebodys_hands_has_to_be_reached_in_its_new_time(staffed: Database) -> None:
+    """A minor task has no limit for arriving; the fall that joins it has one, and an earlier one stays."""
+    record(staffed, press(1, severity=Severity.MINOR, rule="inactivity"))
+    act(staffed, "li", A.ACKNOWLEDGE)
+    limit = select(DispatchStep.due_at).where(DispatchStep.kind == "arrival", DispatchStep.state == "planned")
+    with staffed.read() as session:
+        assert session.scalars(limit).all() == []
+    record(staffed, press(2, severity=Severity.MAJOR, rule="fall"))
+    with staffed.read() as session:
+        (major,) = session.scalars(limit).all()
+    record(staffed, press(3))
+    with staffed.read() as session:
+        (critical,) = session.scalars(limit).all()
+    assert critical < major
+    work(staffed, critical)
+    assert "expire" in lines(staffed)
