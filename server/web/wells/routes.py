@@ -1,4 +1,4 @@
-"""`/wells`, `/wells/{id}` and `/wells/work/{task}`: covers, water, and the work at a well."""
+"""`/wells`, `/wells/{id}` and `/wells/site/{task}`: covers, water, and the work at a well."""
 
 from collections.abc import Callable
 from typing import Any
@@ -67,14 +67,14 @@ async def baseline(
     return RedirectResponse(str(request.app.url_path_for("wells:detail", well_id=well_id)), 303)
 
 
-@router.get("/wells/work/{task_id}", name="wells:work")
+@router.get("/wells/site/{task_id}", name="wells:work")
 async def work(request: Request, task_id: int, context: GetContext, viewer: GetViewer) -> Response:
     """The work at a well: who is below, the air, the site check. Made for a telephone."""
     viewer.require(Right.VIEW_TASKS)
     return await run_in_threadpool(_work, request, context, viewer, task_id, "", 200)
 
 
-@router.post("/wells/work/{task_id}/{what}", name="wells:act")
+@router.post("/wells/site/{task_id}/{what}", name="wells:act")
 async def act(request: Request, task_id: int, what: str, context: GetContext, viewer: GetViewer) -> Response:
     """Does one thing of the work. Answers with the page, and with a sentence where it could not be done."""
     form = await request.form()
