@@ -27,19 +27,34 @@ async def test_a_press_appears_and_is_worked_to_its_end(street: Site, visit: Vis
         await card.get_by_role("button", name="接单").click()
         await expect(page.locator("[data-group=working] #task-1")).to_contain_text("由我处理")
         await page.locator("#task-1 h3 a").click()
-        await expect(page.get_by_role("link", name="13800138000")).to_have_attribute(
-            "href", "tel:13800138000"
+        await expect(page.get_by_role("link", name="021-65430001").first).to_have_attribute(
+            "href", "tel:02165430001"
         )
         await page.get_by_role("button", name="出发").click()
         await page.get_by_role("button", name="到达").click()
         await page.get_by_role("radio", name="已上门帮助").check()
-        await page.get_by_label("备注（可不填）").fill("已扶起，无外伤")
-        await page.get_by_role("button", name="处置完成").click()
-        await page.get_by_role("button", name="办结").click()
+        await page.locator("#act-close textarea").fill("已扶起，无外伤")
+        await page.get_by_role("button", name="处置完成，稍后办结").click()
+        await expect(page.locator(".detail-head .state")).to_contain_text("已处置")
+        await page.get_by_role("button", name="办结", exact=True).click()
         await expect(page.get_by_text("这个任务已结束。")).to_be_visible()
         await expect(page.locator(".timeline")).to_contain_text("已扶起，无外伤")
     assert street.task().state == "closed"
     assert street.task().outcome == "helped_on_site"
+
+
+async def test_a_false_alarm_is_closed_with_three_taps(street: Site, visit: Visit) -> None:
+    """Outcome, cause, close; the cause is asked for only where it is needed."""
+    street.press()
+    for action in (TaskAction.ACKNOWLEDGE, TaskAction.ARRIVE):
+        street.act("carer", action)
+    async with visit("carer", "/tasks/1", view=PHONE) as page:
+        await expect(page.locator(".causes")).to_be_hidden()
+        await page.get_by_role("radio", name="误报").check()
+        await page.get_by_role("radio", name="宠物").check()
+        await page.get_by_role("button", name="办结", exact=True).click()
+        await expect(page.get_by_text("这个任务已结束。")).to_be_visible()
+    assert (street.task().outcome, street.task().cause) == ("false_alarm", "pet")
 
 
 async def test_cards_stand_in_order_and_a_recurrence_tells_again(street: Site, visit: Visit) -> None:
