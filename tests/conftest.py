@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
@@ -56,9 +57,12 @@ load.read_profile = _read_once
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark tests by the parts they ask for."""
     for item in items:
-        for name in getattr(item, "fixturenames", ()):
+        names = getattr(item, "fixturenames", ())
+        for name in names:
             if name in MARKS:
                 item.add_marker(MARKS[name])
+        if "browser" in names:  # it belongs to one event loop, which these tests share
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -116,9 +120,10 @@ def influx_bucket(influx: Influx) -> Iterator[Bucket]:
     influx.drop(bucket)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    """A headless Chromium; open pages with tests.parts.browser.page_of."""
+    """A headless Chromium; open pages with tests.parts.browser.page_of, which share nothing. A site that a
+    page is served by in the same process runs on the same event loop: `loop_scope="session"`."""
     async with AsyncExitStack() as stack:
         try:
             running = await stack.enter_async_context(running_browser())
@@ -133,8 +138,7 @@ def free_port() -> int:
     return a_free_port()
 
 
-@pytest.fixture
-async def _no_task_left() -> AsyncIterator[None]:
+async def _tasks_end() -> AsyncIterator[None]:
     before = asyncio.all_tasks()
     yield
     for _ in range(5):  # a task that was just cancelled or awaited needs a turn or two to end
@@ -144,12 +148,19 @@ async def _no_task_left() -> AsyncIterator[None]:
         pytest.fail("the test left tasks running: " + ", ".join(str(task) for task in left), pytrace=False)
 
 
+_no_task_left = pytest_asyncio.fixture(_tasks_end, name="_no_task_left")
+_no_task_left_in_session = pytest_asyncio.fixture(
+    _tasks_end, loop_scope="session", name="_no_task_left_in_session"
+)
+
+
 @pytest.fixture(autouse=True)
 def nothing_left_running(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fails a test that leaves an asyncio task or a thread that would keep the program from ending."""
     before = set(threading.enumerate())
-    if request.node.get_closest_marker("asyncio") is not None:
-        request.getfixturevalue("_no_task_left")
+    if (marker := request.node.get_closest_marker("asyncio")) is not None:
+        shared = marker.kwargs.get("loop_scope") == "session"
+        request.getfixturevalue("_no_task_left_in_session" if shared else "_no_task_left")
     yield
     left = []
     for thread in threading.enumerate():

@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page
 
 from tests.browser.site import PASSWORD, Site, served
@@ -13,9 +14,9 @@ from tests.parts.browser import DESK, View, page_of
 Visit = Callable[..., AbstractAsyncContextManager[Page]]
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def street(tmp_path: Path) -> AsyncIterator[Site]:
-    """A served site with a small street."""
+    """A served site with a small street, on the browser's event loop."""
     async with served(tmp_path) as running:
         yield running
 
@@ -26,6 +27,7 @@ def visit(browser: Browser, street: Site) -> Visit:
 
     @asynccontextmanager
     async def visiting(login: str, path: str = "/tasks", *, view: View = DESK) -> AsyncIterator[Page]:
+        street.must_serve_here()
         async with page_of(browser, view, base_url=street.url) as page:
             refused: list[str] = []
             page.on(

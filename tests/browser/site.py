@@ -24,7 +24,7 @@ from server.clock import now, to_ms
 from server.context import Context
 from server.db.database import Database
 from server.db.migrate import upgrade
-from server.db.models import Area, Attachment, Device, Gateway, Position, Resident, Task, Well
+from server.db.models import Area, Attachment, Contact, Device, Gateway, Position, Resident, Task, Well
 from server.live.bus import Bus
 from server.settings import ServerSettings
 from server.tasks import service as tasks
@@ -77,6 +77,15 @@ class Site:
         self._serving = self.group.create_task(self._server.serve(sockets=[listener]))
         while not self._server.started:  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(0.01)
+
+    def must_serve_here(self) -> None:
+        """Raises RuntimeError where it serves on another event loop, which stands still while this one runs:
+        no page would ever be answered."""
+        if self._serving is None or self._serving.get_loop() is not asyncio.get_running_loop():
+            raise RuntimeError(
+                "the site is not on the browser's event loop: give its fixture and its test "
+                'loop_scope="session"'
+            )
 
     async def stop(self) -> None:
         """Stops listening; the parts stay as they are."""
@@ -245,6 +254,17 @@ def _lay_street(database: Database) -> None:
                     risk="high",
                     latitude=31.285 + number * 0.0003,
                     longitude=121.556,
+                )
+            )
+        session.flush()
+        for number in (1, 2):
+            session.add(
+                Contact(
+                    resident_id=f"home-{number}",
+                    rank=1,
+                    relation="family",
+                    name="女儿",
+                    phone="13800138000",
                 )
             )
         session.add(

@@ -102,5 +102,5 @@ async def test_a_device_shows_its_states_and_says_what_stands_still(street: Site
     async with visit("maintenance", f"/devices/dev-{COVER}") as page:
         await expect(page.locator("[data-chart]")).to_have_count(3)
         await expect(page.locator(".track-bands canvas")).to_have_count(1)
-        await expect(page.locator(".track-limit")).to_contain_text("10 °")
+        await expect(page.locator(".track-limit")).to_have_text(["井盖倾斜 10 °", "井盖翻开 90 °"])
         await expect(page.locator(".chart.words")).to_have_text("温度一直是 16 °C，没有变化。")

@@ -5,10 +5,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from server.clock import now
 from server.db.models import Position
 from server.users import service, sessions
 from tests.browser.site import Site
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")  # where the site runs
 
 
 async def test_it_checks_tells_everything_and_writes(street: Site, tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ async def test_a_message_shows_while_nobody_looks_and_leads_to_the_task(visit: V
         await page.get_by_role("button", name="让这个浏览器接收推送").wait_for()
         number = await registered(page)
         await page.goto(f"{street.url}/tasks")
-        message = {
+        message: dict[str, object] = {
             "title": "【阳光井】危急",
             "body": "任务 1",
             "tag": "task-1",
@@ -60,6 +60,8 @@ async def test_a_message_shows_while_nobody_looks_and_leads_to_the_task(visit: V
         }
         await woken(page, street, number, message)
         await woken(page, street, number, message | {"urgent": True})
-        shown = await (await page.wait_for_function(SHOWN)).json_value()
+        async with asyncio.timeout(20):  # wait_for_function takes the promise itself for an answer
+            while (shown := await page.evaluate(SHOWN)) is None:
+                await page.wait_for_timeout(50)
         # The second one of the same task takes the place of the first.
         assert shown == [["【阳光井】危急", "任务 1", "task-1", "/take/x"]]
