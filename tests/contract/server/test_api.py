@@ -1,12 +1,15 @@
 """The JSON API: nothing open, errors that say what to do, and the resident's details behind a reason."""
 
 import asyncio
+import io
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from PIL import Image
+from sqlalchemy import select
 
 from firmware_profiles import Catalogue
 from server.alarms.texts import RuleTexts
@@ -14,6 +17,7 @@ from server.app import create_app
 from server.clock import now
 from server.context import Context
 from server.db.database import Database
+from server.db.models import AuditEntry
 from server.live.bus import Bus
 from server.settings import ServerSettings
 from server.timeseries.sqlite import SqliteStore
@@ -199,3 +203,31 @@ async def test_metrics_and_health_answer_without_a_log_in(client: httpx.AsyncCli
     assert (await client.get("/healthz")).json() == {"status": "ok"}
     assert "sunwell_quarantined_total" in (await client.get("/metrics")).text
     assert (await client.get("/readyz")).status_code == 503  # there is no broker here
+
+
+async def test_a_photo_keeps_nothing_but_the_picture_and_each_look_is_written_down(
+    client: httpx.AsyncClient, token: Headers, street: Database, tmp_path: Path
+) -> None:
+    """Where it was taken is gone, and nobody sees it who may not see the home."""
+    record(street, press(1))
+    carer = token(Role.CARER)
+    exif = Image.Exif()
+    exif[0x010E] = "taken at home"
+    taken = io.BytesIO()
+    Image.new("RGB", (2_000, 1_000), (90, 120, 110)).save(taken, "JPEG", exif=exif)
+    kept = await client.post("/api/v1/tasks/1/photos", headers=carer, content=taken.getvalue())
+    assert kept.status_code == 201
+    path = f"/api/v1/tasks/1/photos/{kept.json()['id']}"
+    seen = await client.get(path, headers=carer)
+    picture = Image.open(io.BytesIO(seen.content))
+    assert (picture.size, dict(picture.getexif())) == ((1_600, 800), {})
+    assert b"taken at home" not in seen.content
+    for role in (Role.WALL, Role.INSTALLER, Role.MAINTENANCE):
+        assert (await client.get(path, headers=token(role))).status_code == 404
+    for wrong in (b"no picture", b"x" * 5_000_001):
+        refused = await client.post("/api/v1/tasks/1/photos", headers=carer, content=wrong)
+        assert refused.status_code == 422
+    assert len(list(tmp_path.rglob("task-*.jpg"))) == 1
+    with street.read() as session:
+        looks = session.scalars(select(AuditEntry.action).where(AuditEntry.action.like("%_photo"))).all()
+    assert looks == ["add_photo", "read_photo"]

@@ -85,7 +85,7 @@ def covered(staffed: Database) -> Database:
     ],
 )
 def test_an_end_without_its_facts_is_refused_and_nothing_is_written(
-    pressed: Database, facts: dict[str, str], words: str
+    pressed: Database, facts: dict[str, Any], words: str
 ) -> None:
     before = lines(pressed)
     with pytest.raises(InvalidError, match=words):
