@@ -284,7 +284,7 @@ def _timeline_holds(events: Any, state: TaskState) -> None:
 def run(database: Database, catalogue: Catalogue, *, examples: int, steps: int, fixed: bool) -> None:
     """The machine, so many times."""
     run_state_machine_as_test(
-        partial(Life, database, catalogue),
+        partial(Life, database, catalogue),  # type: ignore[arg-type]  # a factory does as well as a class
         settings=settings(
             max_examples=examples,
             stateful_step_count=steps,
