@@ -25,7 +25,7 @@ from tests.parts.mosquitto import Mosquitto
 from tests.parts.processes import free_port
 
 PASSWORD = "correct horse battery"
-WAIT_S = 30.0
+WAIT_S = 60.0
 """Far more than anything here takes; a test that waits this long has failed."""
 
 

@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import secrets
 import shutil
 import signal
 import socket
@@ -17,6 +18,10 @@ DEPLOY = REPOSITORY / "deploy"
 START_S = 30.0
 """How long a part may take to answer. All of them need well under 3 s on an idle machine."""
 STOP_S = 10.0
+PORTS = range(10_000, 32_000)
+"""Below those that the system gives to connections: nobody gets one between its choice and its use, and two
+test runs hardly ever choose the same."""
+_given: set[int] = set()
 
 
 class PartMissingError(RuntimeError):
@@ -39,10 +44,18 @@ def find_program(name: str, *, package: str, folders: Sequence[str] = ()) -> str
 
 
 def free_port() -> int:
-    """A TCP port of the loopback address that nobody listens on now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    """A TCP port of the loopback address that nobody listens on now, another one each time."""
+    while True:
+        port = secrets.choice(PORTS)
+        if port in _given:
+            continue
+        with socket.socket() as listener:
+            try:
+                listener.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        _given.add(port)
+        return port
 
 
 def ordinary_user(name: str) -> str | None:
