@@ -6,8 +6,10 @@ BIN := .venv/bin
 ARGS ?=
 # The tests wait as long as they compute: one worker more than there are cores.
 WORKERS ?= $$(( $$(nproc) + 1 ))
+# Every test of whole systems starts Python many times over: what is compiled once is kept.
+unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo setup test soak lint format unit bench clean
+.PHONY: help demo setup test every soak lint format unit bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,9 +20,11 @@ demo: .venv/.demo ## run all of Sunwell here, with simulated homes, wells and ki
 setup: .venv/.dev ## install what the tests need: Python libraries and, where allowed, Debian packages
 	@scripts/system-packages
 
-test: setup lint ## everything that must hold: style, types, contracts, all tests
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile tests/unit tests/contract tests/powercut tests/browser $(ARGS)
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile tests/e2e tests/chaos $(ARGS)
+test: setup ## everything that must hold: style, types, contracts, all tests
+	@$(MAKE) --jobs=2 --no-print-directory every lint
+
+every: .venv/.dev # all tests, beside which lint runs; tests/conftest.py puts the long ones first
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder tests $(ARGS)
 
 soak: setup ## the tests that take minutes: every power cut of hundreds of alarms, long cuts of the line
 	$(BIN)/pytest -m soak -o faulthandler_timeout=3600 $(ARGS)
@@ -31,8 +35,8 @@ unit: .venv/.dev ## the tests that take milliseconds
 lint: .venv/.dev ## style, types and the import rules
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy
-	$(BIN)/lint-imports
+	nice $(BIN)/mypy
+	nice $(BIN)/lint-imports
 
 format: .venv/.dev ## put the sources in order
 	$(BIN)/ruff check --fix

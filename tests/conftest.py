@@ -54,8 +54,20 @@ load.read_profile = _read_once
 """The packaged profiles never change, and dozens of test modules and all that is started here load them."""
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests by the parts they ask for."""
+FIRST = ("chaos", "e2e", "browser", "contract", "powercut")
+"""The order of the folders: whole systems wait long and come in few large files, so that begun last they
+would leave the other workers idle. Files of unit tests fill the gaps at the end."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark tests by the parts they ask for, and put those first that take longest."""
+    tests = config.rootpath / "tests"
+    ranks = {tests / folder: rank for rank, folder in enumerate(FIRST)}
+
+    def rank(item: pytest.Item) -> int:
+        return min((ranks[folder] for folder in item.path.parents if folder in ranks), default=len(FIRST))
+
+    items.sort(key=rank)
     for item in items:
         names = getattr(item, "fixturenames", ())
         for name in names:
