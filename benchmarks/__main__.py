@@ -1,4 +1,4 @@
-"""`python -m benchmarks press|modbus|gateway`: what Sunwell does here, as tables and JSON in build/bench."""
+"""`python -m benchmarks press|modbus|gateway|year`: what Sunwell does here, as tables and JSON (build/bench)."""
 
 import asyncio
 from pathlib import Path
@@ -9,6 +9,7 @@ import typer
 from benchmarks import gateway as field
 from benchmarks import modbus as poller
 from benchmarks import press as presses
+from benchmarks import year as years
 from benchmarks.report import show_machine
 from benchmarks.systems import Parts
 
@@ -57,6 +58,17 @@ def gateway(rounds: Rounds = 3, out: Out = FOLDER) -> None:
     """A gateway's memory, processor, start, loss at a power cut, and how it drains after a cut."""
     show_machine()
     asyncio.run(field.measure(rounds, out))
+
+
+@app.command()
+def year(
+    count: Annotated[int, typer.Option(min=10, help="Times that each page is asked for")] = 100,
+    out: Out = FOLDER,
+) -> None:
+    """A year of a whole subdistrict in PostgreSQL: how long the pages take."""
+    show_machine()
+    found = asyncio.run(years.measure(count))
+    years.write(found, out)
 
 
 if __name__ == "__main__":
