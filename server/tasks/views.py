@@ -37,6 +37,7 @@ from server.users.viewer import Viewer
 from server.windows import repository as windows
 
 MASK = "**"
+_OUTSIDE = ("id", "name", "address", "latitude", "longitude", "risk")
 _CALLED = (
     select(Contact.resident_id, Contact.name, Contact.phone)
     .where(Contact.resident_id.in_(bindparam("ids", expanding=True)))
@@ -302,7 +303,8 @@ def _subjects(
     shown = live if opened is not None and viewer.unmasked else set()
     called = _contacts(session, shown)
     absent = away(session, shown, opened) if opened is not None else {}
-    for resident in _rows(session, Resident, wanted.get("resident", set())):
+    columns = () if shown else _OUTSIDE  # what is sealed costs opening: only where it is shown
+    for resident in _rows(session, Resident, wanted.get("resident", set()), *columns):
         seen = _resident(viewer, resident)
         if resident.id in shown:
             seen = replace(
@@ -325,7 +327,8 @@ def _subjects(
             longitude=well.longitude,
         )
     positions = _rows(session, Position, wanted.get("position", set()))
-    homes = {home.id: home for home in _rows(session, Resident, {p.resident_id for p in positions})}
+    homes_of = {position.resident_id for position in positions}
+    homes = {home.id: home for home in _rows(session, Resident, homes_of, "id", "address")}
     for position in positions:
         home = homes.get(position.resident_id)
         found["position", position.id] = Subject(

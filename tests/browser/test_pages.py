@@ -197,11 +197,13 @@ async def test_a_list_that_leaves_open_tasks_out_says_so(
 ) -> None:
     await _log_in(browser_of, "dispatcher")
     monkeypatch.setattr(routes, "OPEN_AT_ONCE", 2)
-    assert "还有更多未结束的任务" not in (await browser_of.get("/tasks")).text
+    assert "这里列出最紧急的" not in (await browser_of.get("/tasks")).text
     monkeypatch.setattr(routes, "OPEN_AT_ONCE", 1)
     page = (await browser_of.get("/tasks")).text
-    assert "这里只列出最新的 1 个" in page
+    assert "共 2 个未结束的任务，这里列出最紧急的 1 个" in page
     assert page.count('id="task-') == 1
+    assert 'id="task-1"' in page  # the fall, which is worse than the newer open cover
+    assert (await browser_of.get("/tasks?every=true")).text.count('id="task-') == 2
 
 
 async def test_a_device_is_registered_with_all_mistakes_at_once(

@@ -30,8 +30,10 @@ from server.web.tasks import board, chart, occurrences, refusals, telephone
 from server.web.tasks.forms import ActForm
 
 router = APIRouter(include_in_schema=False)
-OPEN_AT_ONCE: Final = 500
-"""Open tasks shown at once. A subdistrict has tens; a whole city's power cut may have this many."""
+OPEN_AT_ONCE: Final = 50
+"""Open tasks shown at once, the most urgent first: more than one room can work on."""
+OPEN_AT_MOST: Final = 500
+"""… and when all are asked for: a whole city's power cut may have this many."""
 ENDED_AT_ONCE: Final = 50
 _FORM_BYTES: Final = 20_000
 
@@ -64,6 +66,7 @@ def listed(
     kind: str = "",
     level: str = "",
     ended: bool = False,
+    every: bool = False,
     before: int | None = None,
 ) -> Response:
     """The list, or (to the page's own script) just the cards."""
@@ -71,7 +74,8 @@ def listed(
     tab = "ended" if ended else tab
     chosen = kind if kind in viewer.task_kinds else ""
     moment = now()
-    limit = OPEN_AT_ONCE if tab in board.LIVE_TABS else ENDED_AT_ONCE
+    live = tab in board.LIVE_TABS
+    limit = (OPEN_AT_MOST if every else OPEN_AT_ONCE) if live else ENDED_AT_ONCE
     with context.database.read() as session:
         found = repository.listed(
             session,
@@ -81,7 +85,15 @@ def listed(
             level=level or None,
             since=midnight(moment),
             before_id=before,
+            worst_first=moment if live else None,
             limit=limit + 1,
+        )
+        total = (
+            repository.count_by_group(
+                session, viewer, tab, kinds=[chosen] if chosen else None, level=level or None, now=moment
+            )
+            if live
+            else None
         )
         tasks = views.views(session, viewer, found, context.texts)
         policy = kinds.policy(session)
@@ -99,9 +111,11 @@ def listed(
         levels=bool(level) or any(task.level == acts.SUBDISTRICT for task in tasks),
         tab=tab,
         tabs=board.tabs(viewer),
-        live=tab in board.LIVE_TABS,
-        older=tasks[-1].id if more and tab not in board.LIVE_TABS else None,
-        more=limit if more and tab in board.LIVE_TABS else None,
+        is_live=live,
+        older=tasks[-1].id if more and not live else None,
+        more=limit if more and live else None,
+        total=dict(zip(("waiting", "working"), total, strict=True)) if total else {},
+        every=every,
     )
 
 

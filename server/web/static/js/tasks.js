@@ -28,7 +28,8 @@ function put(card) {
 
 function counted() {
   for (const element of place.querySelectorAll("[data-count]")) {
-    const number = group(element.dataset.count).querySelectorAll(".card:not(.leaving)").length;
+    const shown = group(element.dataset.count).querySelectorAll(".card:not(.leaving)").length;
+    const number = shown + Number(element.dataset.beyond ?? 0);
     element.textContent = number;
     element.toggleAttribute("data-zero", number === 0);
   }
