@@ -1,4 +1,4 @@
-"""`python -m benchmarks press|modbus|gateway|year`: what Sunwell does here, as tables and JSON (build/bench)."""
+"""`python -m benchmarks press|modbus|gateway|year`: what Sunwell does here, as tables and JSON."""
 
 import asyncio
 from pathlib import Path

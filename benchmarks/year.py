@@ -49,7 +49,6 @@ PAGES: Final = (
     ("coverage", "/coverage"),
     ("residents", "/residents"),
     ("a resident's tasks", "/api/v1/tasks?subject=resident:r8"),
-
     ("devices", "/devices"),
     ("map", "/map/places.json"),
 )

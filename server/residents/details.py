@@ -25,6 +25,7 @@ from server.db.models import (
 )
 from server.places.circles import metres
 from server.residents import absences, consents, contacts, erasure, lists
+from server.residents.absences import Away
 from server.tasks import repository as tasks
 from server.tasks.views import TaskView, views
 from server.users.viewer import Viewer
@@ -49,7 +50,7 @@ class Details:
     resident: Resident
     contacts: Sequence[Contact]
     absences: Sequence[Absence]
-    away: absences.Away | None
+    away: Away | None
     consents: Sequence[Consent]
     agreed: bool
     unprotected: tuple[str, ...]

@@ -100,7 +100,8 @@ def listed(
     if wanted.unprotected:
         bare = and_(UnprotectedSpan.resident_id == Resident.id, UnprotectedSpan.until.is_(None))
         query = query.where(exists().where(bare))
-    return _lines(session, viewer, session.execute(query).all(), now=now)
+    rows: Sequence[Row[Any]] = [*session.execute(query)]
+    return _lines(session, viewer, rows, now=now)
 
 
 def causes(session: Session, resident_ids: Collection[str]) -> dict[str, tuple[str, ...]]:

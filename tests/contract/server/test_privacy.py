@@ -105,7 +105,7 @@ def addresses(app: FastAPI) -> list[str]:
     """All that can be looked at, with ids that are there."""
     found = {path for path, methods in app.openapi()["paths"].items() if "get" in methods}
     pages = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
-    found |= {route.path for route in pages if "GET" in route.methods}
+    found |= {route.path for route in pages if "GET" in (route.methods or ())}
     filled = {path: re.sub(r"\{(\w+)(:\w+)?\}", lambda part: KNOWN.get(part[1], "1"), path) for path in found}
     return sorted(address for address in filled.values() if not address.startswith(STREAMS))
 
