@@ -13,7 +13,7 @@ from firmware_profiles.rules import RuleSpec, RuleTemplate, SilenceWhen, StateWh
 from firmware_profiles.units import Unit
 from firmware_profiles.values import Duration, Model, Number, Scalar, Text, duration_text
 
-Family = Literal["fall", "button", "well", "temperature"]
+Family = Literal["fall", "button", "home", "well", "temperature"]
 PointName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 Verified = Literal["device", "vendor-decoder", "manual", "computed"]
 """How the decoding was checked: on hardware, by the vendor's decoder, from a manual, by arithmetic."""

@@ -134,6 +134,7 @@ class Sender:
                 area=area.name if area is not None else "",
                 holder=holder.name if holder is not None else "",
                 drill=task.test,
+                why=reasons.why_of(session, task.id, language) if kind == StepKind.CALL else "",
                 asks=_asks(session, task, step, language),
             ),
         )
@@ -157,9 +158,7 @@ def _asks(session: Session, task: Task, step: DispatchStep, language: str) -> tu
     if step.kind != StepKind.CALL:
         return ()
     steps = playbooks.loaded(session, step.playbook_id, task).steps
-    why = reasons.why_of(session, task.id, language)
-    asked = texts.asked(steps[min(step.number, len(steps) - 1)].ask, language)
-    return (why, *asked) if why else asked
+    return texts.asked(steps[min(step.number, len(steps) - 1)].ask, language)
 
 
 def _notification(letter: Letter) -> dict[str, Any]:

@@ -75,6 +75,10 @@ class MessagePolicy(Policy):
         [], zh="只许说任务编号的渠道", en="Channels that may carry the number of the task alone",
         source="our choice, for channels whose operator should learn nothing",
     )  # fmt: skip
+    reasons: list[str] = rule(
+        ["push"], zh="可以说明原因（作息）的渠道", en="Channels that may say why (daily habits)",
+        source="our choice: when somebody usually gets up is theirs; web push is encrypted on its way",
+    )  # fmt: skip
     messages: list[Message] = rule(list(_packaged().messages), zh="文字", en="Texts")
 
     @model_validator(mode="after")
@@ -93,7 +97,8 @@ class MessagePolicy(Policy):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What a message may say. `who` is already free of names and addresses (`resident`). `drill`: nobody is
-    in need. `asks` are further lines in the person's language, free of personal data too."""
+    in need. `why` tells of a resident's habits, for channels that may; `asks` are further lines in the
+    person's language, free of personal data."""
 
     number: int
     what: str
@@ -102,6 +107,7 @@ class Facts:
     area: str
     holder: str
     drill: bool = False
+    why: str = ""
     asks: Sequence[str] = field(default=())
 
 
@@ -121,7 +127,8 @@ def message(policy: MessagePolicy, kind: str, language: str, channel: str, facts
     }
     mark = packaged.drill[language] if facts.drill else ""
     body = words.body.format(**known)
-    return mark + words.title.format(**known), body if minimal else "\n".join((body, *facts.asks))
+    why = (facts.why,) if facts.why and channel in policy.reasons else ()
+    return mark + words.title.format(**known), body if minimal else "\n".join((body, *why, *facts.asks))
 
 
 def probe(policy: MessagePolicy) -> tuple[str, str]:

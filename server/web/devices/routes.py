@@ -34,7 +34,7 @@ router.include_router(found)
 CHART_SPAN = timedelta(hours=24)
 CHART_SPAN_AT_LEAST = timedelta(minutes=15)
 """Of a device that was registered just now."""
-FAMILIES = ("fall", "button", "well", "temperature")
+FAMILIES = ("fall", "button", "home", "well", "temperature")
 
 
 @router.get("/devices", name="devices:list")

@@ -204,6 +204,7 @@ WORDS: Final[dict[str, str]] = {
     "freshness.never": "No data",
     "family.fall": "Falls",
     "family.button": "Buttons",
+    "family.home": "Daily life",
     "family.well": "Wells",
     "family.temperature": "Temperature",
     "profiles.title": "Device profiles",

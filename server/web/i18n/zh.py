@@ -202,6 +202,7 @@ WORDS: Final[dict[str, str]] = {
     "freshness.never": "无数据",
     "family.fall": "跌倒",
     "family.button": "按钮",
+    "family.home": "居家",
     "family.well": "井",
     "family.temperature": "体温",
     "profiles.title": "设备档案",

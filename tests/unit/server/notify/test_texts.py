@@ -48,3 +48,12 @@ def test_residents_are_named_by_surname_alone() -> None:
     assert resident("王秀英", "zh") == "王姓老人"
     assert resident("欧阳明", "zh") == "欧阳姓老人"
     assert resident(" 王秀英", "en") == "an older resident, surname 王"
+
+
+def test_a_residents_habits_are_said_only_where_they_may_be() -> None:
+    facts = Facts(
+        number=12, what="x", severity="major", who="王", area="A", holder="", why="usually up by 8:10"
+    )
+    said = {channel: message(MessagePolicy(), "call", "en", channel, facts)[1] for channel in ("push", "sms")}
+    assert "8:10" in said["push"]
+    assert "8:10" not in said["sms"]

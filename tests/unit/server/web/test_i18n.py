@@ -69,7 +69,7 @@ CHOSEN = {
     + ["done.taken", "done.watchers"],
     "role.": [*Role],
     "freshness.": [*Freshness],
-    "family.": ["fall", "button", "well", "temperature"],
+    "family.": ["fall", "button", "home", "well", "temperature"],
     "tasks.": ["waiting", "working"],
     "task.clock_": ["device", "gateway", "server", "human"],
     "register.": [name for names in ADDRESS_FIELDS.values() for name in names],
