@@ -68,8 +68,8 @@ def test_yaml_is_version_1_2(tmp_path: Path) -> None:
             "family: wel",
             [
                 (
-                    "3:9: family: must be one of fall, button, home, well, temperature, got 'wel', did you mean "
-                    "'well'?"
+                    "3:9: family: must be one of fall, button, home, well, temperature, got 'wel', did you "
+                    "mean 'well'?"
                 ),
             ],
         ),
