@@ -114,16 +114,14 @@ def standings(
     session: Session, *, now: datetime, position_ids: Sequence[str] | None = None
 ) -> Mapping[str, Standing]:
     """The state of all positions, or of these."""
-    signed = (
-        select(
-            CommissioningTest.position_id,
-            CommissioningTest.device_id,
-            func.max(CommissioningTest.id).label("id"),
-        )
-        .where(CommissioningTest.ended == SIGNED)
-        .group_by(CommissioningTest.position_id, CommissioningTest.device_id)
-        .subquery()
-    )
+    passed = select(
+        CommissioningTest.position_id,
+        CommissioningTest.device_id,
+        func.max(CommissioningTest.id).label("id"),
+    ).where(CommissioningTest.ended == SIGNED)
+    if position_ids is not None:
+        passed = passed.where(CommissioningTest.position_id.in_(position_ids))
+    signed = passed.group_by(CommissioningTest.position_id, CommissioningTest.device_id).subquery()
     query = (
         select(
             Position.id,

@@ -9,16 +9,25 @@ from server.db.models import Attachment, Device, Position
 
 
 def attached(
-    session: Session, *, gateway_id: str | None = None, position_ids: Sequence[str] | None = None
+    session: Session,
+    *,
+    gateway_id: str | None = None,
+    position_ids: Sequence[str] | None = None,
+    after: str = "",
+    limit: int | None = None,
 ) -> Sequence[Row[Device, Position]]:
-    """Devices in service with the positions that they are at now, by position."""
+    """Devices in service with the positions that they are at now, by position; `after` the id of one, at most
+    `limit`."""
     query = (
         select(Device, Position)
         .join(Attachment, Attachment.device_id == Device.id)
         .join(Position, Position.id == Attachment.position_id)
         .where(Attachment.until.is_(None), Device.retired_at.is_(None))
         .order_by(Position.id)
+        .limit(limit)
     )
+    if after:
+        query = query.where(Position.id > after)
     if gateway_id is not None:
         query = query.where(Device.gateway_id == gateway_id)
     if position_ids is not None:

@@ -2,8 +2,9 @@
 
 from datetime import datetime
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, ConfigDict
 
 from server.audit import service as audit
@@ -62,11 +63,22 @@ class QuarantinedOut(BaseModel):
 
 
 @router.get("/devices")
-def list_devices(context: GetContext, viewer: GetViewer) -> list[DeviceOut]:
-    """Devices in service, by position."""
+def list_devices(
+    context: GetContext,
+    viewer: GetViewer,
+    response: Response,
+    after: Annotated[str, Query(max_length=200)] = "",
+    limit: Annotated[int, Query(ge=1, le=5000)] = 1000,
+) -> list[DeviceOut]:
+    """Devices in service, by position. Where there are more, the header `Link` (rel="next") has the address
+    of the next ones: those after the last position."""
     viewer.require(Right.VIEW_DEVICES)
     with context.database.read() as session:
-        return [_out(device, position.id) for device, position in repository.attached(session)]
+        rows = repository.attached(session, after=after, limit=limit + 1)
+    if len(rows) > limit:
+        asked = urlencode({"after": rows[limit - 1][1].id, "limit": limit})
+        response.headers["Link"] = f'</api/v1/devices?{asked}>; rel="next"'
+    return [_out(device, position.id) for device, position in rows[:limit]]
 
 
 @router.put("/devices/{key}")

@@ -3,19 +3,18 @@
 Names and addresses of residents are not in it: outside a live task a device list is no reason to know them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
 
 from firmware_profiles import Catalogue, FirmwareFit, Point, Profile
 from server.commissioning.repository import standings
 from server.commissioning.states import Standing
 from server.db.models import Area, Attachment, Device, Gateway, Position, Resident, Task, Well
-from server.devices import repository
 from server.devices.battery import BatteryView, battery_of
 from server.devices.freshness import Freshness, freshness, telling
 from server.errors import NotFoundError
@@ -79,13 +78,23 @@ class DevicePage:
     history: tuple[tuple[Attachment, Position], ...]
 
 
-def listed(
-    session: Session, viewer: Viewer, *, catalogue: Catalogue, latest: Latest, now: datetime
+def shown(
+    session: Session,
+    viewer: Viewer,
+    rows: Sequence[Row[Device, Position]],
+    *,
+    catalogue: Catalogue,
+    latest: Latest,
+    now: datetime,
 ) -> list[DeviceView]:
-    """Devices in service, by area and place."""
-    rows = repository.attached(session)
-    found = _views(session, viewer, [(row[0], row[1]) for row in rows], catalogue, latest, now)
-    return sorted(found, key=lambda view: (view.area, view.place, view.position))
+    """These devices, in this order."""
+    return _views(session, viewer, [(row[0], row[1]) for row in rows], catalogue, latest, now)
+
+
+def state_of(profile: Profile | None, values: Sequence[LatestValue], *, now: datetime) -> Freshness:
+    """How fresh a device with these newest values is."""
+    last_at = max((value.time for value in values), default=None)
+    return freshness(profile, last_at, now=now, state=telling(profile, values))
 
 
 def page(
@@ -102,7 +111,7 @@ def page(
         .order_by(Attachment.since.desc())
     ).all()
     current = next((position for attachment, position in history if attachment.until is None), None)
-    shown = _views(session, viewer, [(device, current)], catalogue, latest, now) if current else []
+    seen = _views(session, viewer, [(device, current)], catalogue, latest, now) if current else []
     profile = catalogue.get(device.profile)
     variant = catalogue.variant(profile.id, device.firmware) if profile else None
     other = variant.profile if variant is not None and variant.profile is not profile else None
@@ -111,7 +120,7 @@ def page(
         profile=profile,
         firmware=variant.fit if variant is not None else FirmwareFit.NOT_STATED,
         variant=other,
-        view=shown[0] if shown else None,
+        view=seen[0] if seen else None,
         history=tuple((row[0], row[1]) for row in history),
     )
 
@@ -124,19 +133,20 @@ def _views(
     latest: Latest,
     now: datetime,
 ) -> list[DeviceView]:
-    areas: dict[str, str] = dict(session.execute(select(Area.id, Area.name)).all())
-    gateways = {gateway.id: gateway for gateway in session.scalars(select(Gateway))}
-    residents: dict[str, str] = dict(session.execute(select(Resident.id, Resident.name)).all())
-    wells: dict[str, str] = dict(session.execute(select(Well.id, Well.name)).all())
-    tasks = open_tasks(session, viewer)
-    ids = [position.id for _, position in rows] if len(rows) == 1 else None
-    tested = standings(session, now=now, position_ids=ids)
+    positions = [position for _, position in rows]
+    areas = _names(session, Area, {position.area_id for position in positions})
+    residents = _names(session, Resident, {position.resident_id for position in positions})
+    wells = _names(session, Well, {position.well_id for position in positions})
+    served = {device.gateway_id for device, _ in rows}
+    gateways = {each.id: each for each in session.scalars(select(Gateway).where(Gateway.id.in_(served)))}
+    tasks = open_tasks(session, viewer, {key for each in positions for _, key in subjects_of(each)})
+    tested = standings(session, now=now, position_ids=[position.id for position in positions])
     found = []
     for device, position in rows:
         profile = catalogue.get(device.profile)
         values = latest.get(position.id, ())
         last_at = max((value.time for value in values), default=None)
-        fresh = freshness(profile, last_at, now=now, state=telling(profile, values))
+        fresh = state_of(profile, values, now=now)
         gateway = gateways[device.gateway_id]
         task = worst_task(tasks, subjects_of(position))
         found.append(
@@ -165,9 +175,19 @@ def _views(
     return found
 
 
-def open_tasks(session: Session, viewer: Viewer) -> dict[tuple[str, str], Task]:
-    """The open tasks that this person sees, by subject; of several the worst."""
+def _names(session: Session, model: type[Area | Resident | Well], ids: set[Any]) -> dict[str, str]:
+    known = ids - {None}
+    query = select(model.id, model.name).where(model.id.in_(known))
+    return {row[0]: row[1] for row in session.execute(query)} if known else {}
+
+
+def open_tasks(
+    session: Session, viewer: Viewer, subject_ids: Collection[str] | None = None
+) -> dict[tuple[str, str], Task]:
+    """The open tasks that this person sees, of all or of these, by subject; of several the worst."""
     query = select(Task).where(Task.closed_at.is_(None), Task.kind.in_(viewer.task_kinds))
+    if subject_ids is not None:
+        query = query.where(Task.subject_id.in_(subject_ids))
     found: dict[tuple[str, str], Task] = {}
     for task in session.scalars(query):
         key = (task.subject_kind, task.subject_id)

@@ -1,6 +1,6 @@
 """Questions that pages and the API ask of the time-series store."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -24,10 +24,11 @@ def fields_by_family(catalogue: Catalogue) -> Mapping[str, frozenset[str]]:
 
 
 async def latest(
-    store: TimeSeriesStore, catalogue: Catalogue, *, now: datetime
+    store: TimeSeriesStore, catalogue: Catalogue, *, now: datetime, positions: Collection[str] | None = None
 ) -> dict[str, list[LatestValue]]:
-    """By position: the newest value of each point, by device time."""
-    return await store.latest(fields_by_family(catalogue), since=now - LATEST_WITHIN)
+    """By position (all, or these): the newest value of each point, by device time."""
+    families = fields_by_family(catalogue)
+    return await store.latest(families, since=now - LATEST_WITHIN, positions=positions)
 
 
 async def series(

@@ -28,6 +28,8 @@ from server.timeseries.store import (
 )
 
 TIMEOUT_S: Final = 10.0
+NAMED_AT_MOST: Final = 200
+"""Positions that a statement names; with more it asks for all, which is the smaller question then."""
 _UNAVAILABLE: Final = (aiohttp.ClientError, OSError, asyncio.TimeoutError)
 
 
@@ -68,9 +70,18 @@ class InfluxStore:
             raise StoreUnavailableError(f"InfluxDB does not answer: {error!r}") from error
 
     async def latest(
-        self, families: Mapping[str, Collection[str]], *, since: datetime
+        self,
+        families: Mapping[str, Collection[str]],
+        *,
+        since: datetime,
+        positions: Collection[str] | None = None,
     ) -> dict[str, list[LatestValue]]:
         """See `TimeSeriesStore`."""
+        if positions is not None and not positions:
+            return {}
+        few = positions if positions is not None and len(positions) <= NAMED_AT_MOST else ()
+        either = " OR ".join(f'"position" = {_text(one)}' for one in few)
+        at = f" AND ({either})" if either else ""
         stored = await self._stored_fields()
         asked = [
             (family, field)
@@ -81,7 +92,7 @@ class InfluxStore:
         if not asked:
             return {}
         statements = [
-            f"SELECT last({_name(field)}) FROM {_name(family)} WHERE time >= {to_ms(since)}ms "
+            f"SELECT last({_name(field)}) FROM {_name(family)} WHERE time >= {to_ms(since)}ms{at} "
             'GROUP BY "position"'
             for family, field in asked
         ]
@@ -90,6 +101,7 @@ class InfluxStore:
             (position, LatestValue(field, _time(row[0]), _scalar(row[1])))
             for (_, field), result in zip(asked, results, strict=True)
             for position, row in _rows(result)
+            if positions is None or position in positions
         )
 
     async def series(

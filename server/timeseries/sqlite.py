@@ -5,6 +5,7 @@ Rows older than the retention are dropped in passing. All calls run on one threa
 """
 
 import asyncio
+import json
 import sqlite3
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -51,6 +52,8 @@ ON CONFLICT (position, field) DO UPDATE
 SET time_ms = excluded.time_ms, family = excluded.family, value = excluded.value
 WHERE excluded.time_ms >= latest.time_ms
 """
+_NEWEST: Final = "SELECT family, position, field, time_ms, value FROM latest WHERE time_ms >= ?"
+_AT: Final = " AND position IN (SELECT value FROM json_each(?))"
 _SERIES: Final = """
 SELECT time_ms / :width * :width, avg(value), min(value), max(value), count(*) FROM readings
 WHERE position = :position AND field = :field AND family = :family AND time_ms >= :start AND time_ms < :end
@@ -81,15 +84,19 @@ class SqliteStore:
         await self._on_thread(lambda: self._write(points))
 
     async def latest(
-        self, families: Mapping[str, Collection[str]], *, since: datetime
+        self,
+        families: Mapping[str, Collection[str]],
+        *,
+        since: datetime,
+        positions: Collection[str] | None = None,
     ) -> dict[str, list[LatestValue]]:
         """See `TimeSeriesStore`."""
-        rows = await self._on_thread(
-            lambda: self._connection.execute(
-                "SELECT family, position, field, time_ms, value FROM latest WHERE time_ms >= ?",
-                (to_ms(since),),
-            ).fetchall()
-        )
+        query = _NEWEST
+        asked: list[int | str] = [to_ms(since)]
+        if positions is not None:
+            query += _AT
+            asked.append(json.dumps(list(positions)))
+        rows = await self._on_thread(lambda: self._connection.execute(query, asked).fetchall())
         return newest(
             (position, LatestValue(name, from_ms(time_ms), value))
             for family, position, name, time_ms, value in rows

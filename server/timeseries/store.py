@@ -64,9 +64,14 @@ class TimeSeriesStore(Protocol):
         """Keeps the points durably; returns only then. Raises InvalidError where the store refuses them."""
 
     async def latest(
-        self, families: Mapping[str, Collection[str]], *, since: datetime
+        self,
+        families: Mapping[str, Collection[str]],
+        *,
+        since: datetime,
+        positions: Collection[str] | None = None,
     ) -> dict[str, list[LatestValue]]:
-        """By position: the newest value, by device time, of each of the families' fields, from `since` on."""
+        """By position (all, or these): the newest value, by device time, of each of the families' fields,
+        from `since` on."""
 
     async def series(
         self, *, family: str, position: str, field: str, start: datetime, end: datetime, width_ms: int

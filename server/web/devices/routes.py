@@ -1,9 +1,10 @@
 """`/devices`, `/devices/{id}`."""
 
-from collections.abc import Sequence
 from datetime import timedelta
+from typing import Annotated
+from urllib.parse import urlencode
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 from starlette.concurrency import run_in_threadpool
 
@@ -12,11 +13,10 @@ from server.clock import now
 from server.commands import offered
 from server.context import Context
 from server.dependencies import GetContext, GetViewer
-from server.devices import views
+from server.devices import listing, repository, views
 from server.devices.freshness import Freshness
-from server.devices.views import DevicePage, DeviceView, Latest
-from server.errors import NotFoundError, StoreUnavailableError
-from server.readings import service as readings
+from server.devices.views import DevicePage, Latest
+from server.errors import NotFoundError
 from server.users.roles import Right
 from server.users.viewer import Viewer
 from server.web.charts.content import content
@@ -45,24 +45,35 @@ async def listed(
     q: str = "",
     family: str = "",
     state: str = "",
+    page: Annotated[int, Query(ge=0, le=1_000_000)] = 0,
+    of: str = "",
     done: bool = False,
 ) -> Response:
-    """The list, or (to the page's own script, every 5 s) just its rows."""
+    """A page of the list, or (to the page's own script, every 5 s) just its rows. `of` are the filters that
+    `page` was counted with: with others the list begins at its first page."""
     viewer.require(Right.VIEW_DEVICES)
-    latest, complete = await _latest(context)
-    everything, waiting = await run_in_threadpool(_listed, context, viewer, latest)
-    shown = filtered(everything, q=q, family=family, state=state)
+    asked = {"q": q, "family": family, "state": state}
+    filters = urlencode(asked)
+    seen = await listing.part(
+        context,
+        viewer,
+        listing.Asked(q=q, family=family, state=state, page=page if of in ("", filters) else 0),
+        now=now(),
+    )
+    waiting = [] if is_fragment(request) else await run_in_threadpool(_pending, context)
     return await run_in_threadpool(
         render,
         request,
         "devices/_rows.html" if is_fragment(request) else "devices/list.html",
         viewer,
         here="devices:list",
-        devices=shown,
+        seen=seen,
+        devices=seen.devices,
         pending=waiting,
-        total=len(everything),
-        complete=complete,
-        asked={"q": q, "family": family, "state": state},
+        total=seen.total,
+        complete=seen.complete,
+        asked=asked,
+        filters=filters,
         families=FAMILIES,
         states=tuple(Freshness),
         may_register=viewer.may(Right.REGISTER),
@@ -74,7 +85,8 @@ async def listed(
 async def detail(request: Request, device_id: str, context: GetContext, viewer: GetViewer) -> Response:
     """One device."""
     viewer.require(Right.VIEW_DEVICES)
-    latest, complete = await _latest(context)
+    here = await run_in_threadpool(_position, context, device_id)
+    latest, complete = await listing.newest(context, here, now=now())
     page = await run_in_threadpool(_page, context, viewer, device_id, latest)
     profile, view = page.profile, page.view
     language = language_of(request, viewer)
@@ -132,44 +144,15 @@ async def chart(
     )
 
 
-def filtered(devices: Sequence[DeviceView], *, q: str, family: str, state: str) -> list[DeviceView]:
-    """The devices that hold every word of `q` somewhere in their texts. Pure."""
-    words = q.casefold().split()
-    return [
-        device
-        for device in devices
-        if (not family or device.family == family)
-        and (not state or device.freshness == state)
-        and all(word in _haystack(device) for word in words)
-    ]
-
-
-def _haystack(device: DeviceView) -> str:
-    texts = (
-        device.id,
-        device.position_id,
-        device.position,
-        device.place,
-        device.area,
-        device.model,
-        *device.names.values(),
-        device.gateway_id,
-        device.gateway,
-    )
-    return " ".join(texts).casefold()
-
-
-async def _latest(context: Context) -> tuple[Latest, bool]:
-    try:
-        return await readings.latest(context.store, context.catalogue, now=now()), True
-    except StoreUnavailableError:
-        return {}, False
-
-
-def _listed(context: Context, viewer: Viewer, latest: Latest) -> tuple[list[DeviceView], list[Pending]]:
+def _pending(context: Context) -> list[Pending]:
     with context.database.read() as session:
-        found = views.listed(session, viewer, catalogue=context.catalogue, latest=latest, now=now())
-        return found, pending(session, context.catalogue)
+        return pending(session, context.catalogue)
+
+
+def _position(context: Context, device_id: str) -> list[str]:
+    with context.database.read() as session:
+        attachment = repository.attachment_of(session, device_id=device_id)
+        return [attachment.position_id] if attachment else []
 
 
 def _page(context: Context, viewer: Viewer, device_id: str, latest: Latest) -> DevicePage:

@@ -60,6 +60,16 @@ async def test_the_latest_value_is_the_newest_by_device_time_not_by_arrival(stor
     }
 
 
+@pytest.mark.parametrize("others", [1, 300])
+async def test_the_latest_values_of_some_positions_are_of_these_alone(
+    store: TimeSeriesStore, others: int
+) -> None:
+    await store.write([point(60, position, level=2.0) for position in ("w1", "w2", 'it\'s "w3"')])
+    wanted = ["w1", 'it\'s "w3"', *(f"none-{number}" for number in range(others))]
+    assert set(await store.latest(FAMILIES, since=T0, positions=wanted)) == {"w1", 'it\'s "w3"'}
+    assert await store.latest(FAMILIES, since=T0, positions=[]) == {}
+
+
 async def test_values_from_before_since_are_not_latest(store: TimeSeriesStore) -> None:
     await store.write([point(-60, level=2.0), point(1, tilt=1.0)])
     assert await store.latest(FAMILIES, since=T0) == {
