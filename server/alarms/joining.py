@@ -41,10 +41,12 @@ _ENDED = (
 def home_of(session: Session, resident_id: str, *, now: datetime) -> str:
     """The resident whose open care task an alarm of `resident_id` joins: their own; else that of somebody at
     the same address whose task is young enough; else their own, to be opened."""
+    window = timedelta(minutes=current(session, JoiningPolicy).home_minutes)
+    if not window:
+        return resident_id
     found = session.connection().execute(_AT_HOME, {"resident_id": resident_id}).all()
     if not found or any(row.subject_id == resident_id for row in found):
         return resident_id
-    window = timedelta(minutes=current(session, JoiningPolicy).home_minutes)
     return found[0].subject_id if now - found[0].last_at < window else resident_id
 
 

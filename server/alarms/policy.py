@@ -17,11 +17,11 @@ class JoiningPolicy(Policy):
     TITLES: ClassVar = {"zh": "报警合并", "en": "Joining alarms"}
 
     home_minutes: int = rule(
-        10,
-        zh="同一住址的其他老人多少分钟内报警，并入同一任务（0 为不并）",
-        en="Alarms of others at the same address join one task within (0: never)",
+        0,
+        zh="住址写到门牌室号时：同一住址的其他老人多少分钟内报警，并入同一任务（0 为不并）",
+        en="Where addresses name the flat: alarms of others at the same one join a task within (0: never)",
         unit="min",
-        source=_ONE_TASK,
+        source="0, since an address that ends at the building would lead to the wrong door; 10 min is the field's",
         ge=0,
         le=120,
     )

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from server.commands.states import CommandState
 from server.db.database import Database
 from server.db.models import AuditEntry, Command
-from server.users.roles import Role
+from server.users.roles import LINKS_ONLY, Role
 from tests.contract.server.test_api import app, client, token
 
 __all__ = ["app", "client", "token"]
@@ -26,7 +26,7 @@ async def test_who_may_command(client: httpx.AsyncClient, token: Headers, role: 
     headers = token(role)
     for path, body in ((GATEWAY, {"name": "identify"}), (DEVICE, {"name": "reboot"})):
         answer = await client.post(path, json=body, headers=headers)
-        assert answer.status_code == (202 if role in MAY else 403)
+        assert answer.status_code == (202 if role in MAY else 401 if role in LINKS_ONLY else 403)
 
 
 async def test_a_command_is_kept_shown_and_audited(
