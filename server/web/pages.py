@@ -90,11 +90,14 @@ def mount(
 
 
 def extend(app: FastAPI, *, navigation: Sequence[Entry] = (), folders: Sequence[Path] = ()) -> None:
-    """Adds entries to the navigation and template folders, after `mount`. Routes of such pages should depend
-    on `server.web.csrf.same_origin` and answer with `server.web.rendering.render`."""
+    """Adds entries to the navigation, right behind the tasks, and template folders, after `mount`. Routes of
+    such pages should depend on `server.web.csrf.same_origin` and answer with
+    `server.web.rendering.render`."""
     pages: Pages = app.state.pages
     app.state.pages = replace(
-        pages, environment=templates(folders), navigation=(*pages.navigation, *navigation)
+        pages,
+        environment=templates(folders),
+        navigation=(*pages.navigation[:1], *navigation, *pages.navigation[1:]),
     )
 
 

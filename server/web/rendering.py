@@ -89,7 +89,7 @@ def text(app: Starlette, template: str, language: str, viewer: Viewer | None, **
         "asset": partial(_asset, app, pages.versions),
         "language": language,
         "viewer": viewer,
-        "navigation": allowed(pages.navigation, viewer) if viewer else [],
+        "navigation": allowed(pages.navigation, viewer) if viewer else None,
         "knows": i18n.knows,
         "now": now(),
         "here": "",

@@ -33,7 +33,7 @@ async def listed(
         request,
         "kiosks/list.html",
         viewer,
-        here="map:page",
+        here="kiosks:list",
         kiosks=found,
         day=shown,
         before=shown - timedelta(days=1),

@@ -46,7 +46,7 @@ def listed(request: Request, context: GetContext, viewer: GetViewer, q: str = ""
         request,
         "people/list.html",
         viewer,
-        here="rosters:week",
+        here="people:list",
         people=found,
         unreachable={
             each.id for each in found if each.role in LINKS_ONLY and not known.get(each.login or "")
@@ -181,7 +181,7 @@ def _form(
         "people/edit.html",
         viewer,
         status=_WRONG if problems else 200,
-        here="rosters:week",
+        here="people:list",
         user_id=user_id,
         fields=fields,
         skills=skills,
@@ -206,6 +206,7 @@ def _me(
         request,
         "people/me.html",
         viewer,
+        here="people:me",
         status=_WRONG if problems else 200,
         user=user,
         problems=problems or [],

@@ -23,7 +23,6 @@ from server.users.roles import Right
 from server.users.viewer import Viewer
 from server.web.rendering import render
 from server.web.residents import form
-from server.web.residents.routes import HERE
 
 router = APIRouter(include_in_schema=False)
 _STATION = ("area_id", "name", "address", "phone", "latitude", "longitude", "radius_m")
@@ -42,7 +41,7 @@ def listed(request: Request, context: GetContext, viewer: GetViewer) -> Response
         request,
         "residents/stations.html",
         viewer,
-        here=HERE,
+        here="stations:list",
         stations=sorted(shown, key=lambda one: one[0].id),
         outside=outside,
         may_edit=viewer.may(Right.EDIT_RESIDENTS),
@@ -145,7 +144,7 @@ def _station(
         "residents/station.html",
         viewer,
         status=422 if errors else 200,
-        here=HERE,
+        here="stations:list",
         station_id=station_id,
         given=given,
         errors=errors,
@@ -170,7 +169,7 @@ def _well(
         "residents/well.html",
         viewer,
         status=422 if errors else 200,
-        here="devices:list",
+        here="wells:list",
         well_id=well_id,
         given=given,
         errors=errors,

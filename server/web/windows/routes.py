@@ -91,7 +91,7 @@ def _page(
         "windows/list.html",
         viewer,
         status=_WRONG if problems else 200,
-        here="tasks:list",
+        here="windows:list",
         windows=windows,
         people=people,
         tests=tests,

@@ -48,4 +48,14 @@ window.addEventListener("pageshow", () => {
   for (const form of document.querySelectorAll("form[aria-busy]")) form.removeAttribute("aria-busy");
 });
 
+const more = document.querySelector(".main-nav details.nav-more");
+document.addEventListener("click", (event) => {
+  if (more?.open && !more.contains(event.target)) more.open = false;
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || !more?.open) return;
+  more.open = false;
+  more.querySelector("summary").focus();
+});
+
 setInterval(tick, 1000);

@@ -27,7 +27,7 @@ from server.web.devices.form import ADDRESS_FIELDS
 from server.web.devices.found import VALUE_FIELDS
 from server.web.i18n import TABLES, knows, say
 from server.web.installing.routes import REASONS
-from server.web.navigation import ENTRIES
+from server.web.navigation import ENTRIES, Group
 from server.web.rendering import FOLDER
 from server.web.residents.routes import ABSENCES, CONSENTS
 from server.windows.core import SCOPES
@@ -61,6 +61,7 @@ CHOSEN = {
     "send.state.": ["queued", "sending", "sent", "delivered", "failed", "cancelled"],
     "playbooks.beat.": ["dispatch", "notify", "audit", "auditor", "coverage"],
     "verdict.": ["ok", "improve"],
+    "nav.group.": [*Group],
     "level.": ["community", "subdistrict"],
     "review.": REASONS_OF_REVIEWS,
     "tab.": [tab for tab in TABS if tab != "all"],
