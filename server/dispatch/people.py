@@ -1,7 +1,8 @@
 """Who a step means today, from what is known of people: roles, rosters, places, skills, keys, kinship.
 
 Only people who work on tasks of this kind in this area are told by their role; family, neighbours, holders
-of keys, staff of a station and named people are told because somebody chose them for this home.
+of keys, staff of a station and named people are told because somebody chose them for this home. What a
+community could not solve goes to the desks of the subdistrict: those of the community had it.
 """
 
 from collections.abc import Callable, Iterable
@@ -13,13 +14,16 @@ from sqlalchemy.orm import Session
 
 from server.db.models import Consent, Contact, KeyHolder, Responder, Skill, Task, User
 from server.dispatch.core import Who, WhoKind
+from server.dispatch.playbooks import SUBDISTRICT
 from server.dispatch.scene import Scene
 from server.places.ground import metres
 from server.rosters import duty
-from server.users.roles import LINKS_ONLY, TASK_KINDS, WORKERS, Role
+from server.users.roles import LINKS_ONLY, RIGHTS, TASK_KINDS, WORKERS, Right, Role
 
 FAMILY: Final = ("family",)
 NEIGHBOURS: Final = ("neighbour", "friend")
+DESKS: Final = frozenset(role for role in WORKERS if Right.ASSIGN_TASKS in RIGHTS[role])
+"""The roles that decide who goes: there are some at each level."""
 
 
 def found(session: Session, task: Task, who: Who, *, now: datetime) -> list[User]:
@@ -28,9 +32,13 @@ def found(session: Session, task: Task, who: Who, *, now: datetime) -> list[User
 
 
 def everybody(session: Session, task: Task, *, now: datetime) -> list[User]:
-    """All who work on tasks of this kind here; anywhere, where there is nobody here."""
+    """All who work on tasks of this kind here and at its level; where there is nobody, at any level;
+    where there is nobody here, anywhere."""
     scene = Scene(session, task, now)
-    return list(session.scalars(_workers(scene))) or list(session.scalars(_able(scene, WORKERS)))
+    for query in (_workers(scene), _able(scene, WORKERS).where(_here(scene)), _able(scene, WORKERS)):
+        if those := list(session.scalars(query)):
+            return those
+    return []
 
 
 def _able(scene: Scene, roles: Iterable[Role]) -> Select[User]:
@@ -41,9 +49,17 @@ def _able(scene: Scene, roles: Iterable[Role]) -> Select[User]:
 
 
 def _workers(scene: Scene, *others: Role) -> Select[User]:
-    """Those who work on tasks of this kind here: of no area, or of one around the subject's."""
-    here = or_(User.area_id.is_(None), User.area_id.in_(scene.areas))
-    return _able(scene, (*WORKERS, *others)).where(here)
+    """Those who work on tasks of this kind here, at the task's level."""
+    query = _able(scene, (*WORKERS, *others)).where(_here(scene))
+    if scene.task.level != SUBDISTRICT:
+        return query
+    above = or_(User.area_id.is_(None), User.area_id.in_(scene.subdistricts))
+    return query.where(or_(above, User.role.not_in(DESKS)))
+
+
+def _here(scene: Scene) -> ColumnElement[bool]:
+    """Of no area, or of one around the subject's."""
+    return or_(User.area_id.is_(None), User.area_id.in_(scene.areas))
 
 
 def _role(scene: Scene, who: Who) -> list[User]:

@@ -10,7 +10,8 @@ from typing import Final
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from server.db.models import Position, Resident, Station, Task, Well
+from server.db.models import Area, Position, Resident, Station, Task, Well
+from server.dispatch.playbooks import SUBDISTRICT
 from server.places.ground import Place, metres
 from server.tasks import kinds
 from server.users import areas
@@ -32,6 +33,12 @@ class Scene:
     def areas(self) -> tuple[str, ...]:
         """The area of the subject and those around it, the smallest first."""
         return areas.path(self.session, self.task.area_id)
+
+    @cached_property
+    def subdistricts(self) -> Sequence[str]:
+        """Those of the areas that are subdistricts: one, or none in a tree without."""
+        query = select(Area.id).where(Area.id.in_(self.areas), Area.kind == SUBDISTRICT)
+        return self.session.scalars(query).all()
 
     @cached_property
     def workers(self) -> frozenset[Role]:
