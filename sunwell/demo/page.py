@@ -36,7 +36,7 @@ def extension(scenario: Scenario) -> Callable[[FastAPI], None]:
 
     def extend(app: FastAPI) -> None:
         app.include_router(router)
-        entry = web.Entry("demo:page", "演示", "play", Right.VIEW_TASKS)
+        entry = web.Entry("demo:page", "演示 Demo", "play", Right.VIEW_TASKS)
         web.extend(app, navigation=[entry], folders=[Path(__file__).parent / "templates"])
 
     return extend
