@@ -6,20 +6,22 @@ from typing import Final
 
 import msgspec
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from gateway.wire import StateMessage
 from server.alarms import folding
 from server.alarms import service as alarms
 from server.alarms.texts import GATEWAY_OFFLINE
 from server.db.database import Change, announce
-from server.db.models import Gateway
+from server.db.models import Alarm, Gateway
 from server.enrolment import repository as enrolment
 from server.errors import NotFoundError
 from server.gateways import faults
 
 QUIET: Final = timedelta(seconds=75)
 """A connected gateway with nothing to read tells its health every 30 s: two and a half reports missed."""
+_WITHOUT_DESIRED: Final = defer(Gateway.desired)
+"""The document of a whole house of devices: read by whoever sends it, not by each report and round."""
 
 
 def heard_state(
@@ -57,7 +59,7 @@ def heard_state(
 
 def heard_data(session: Session, *, gateway_id: str, now: datetime) -> None:
     """Notes that readings came from the gateway: alive follows data, not an open socket."""
-    gateway = session.get(Gateway, gateway_id)
+    gateway = session.get(Gateway, gateway_id, options=[_WITHOUT_DESIRED])
     if gateway is not None:
         gateway.seen_at = now
 
@@ -67,13 +69,22 @@ def sweep(session: Session, *, grace: timedelta, started: datetime, now: datetim
     back. Within `grace` of the server's own start nothing is judged: a restart pages nobody."""
     if now - started < grace:
         return
-    for gateway in session.scalars(select(Gateway)):
+    missed = set(
+        session.scalars(
+            select(Alarm.source_id).where(
+                Alarm.source_kind == "gateway",
+                Alarm.rule == GATEWAY_OFFLINE,
+                Alarm.cleared_at.is_(None),
+            )
+        )
+    )
+    for gateway in session.scalars(select(Gateway).options(_WITHOUT_DESIRED)):
         away_since = _away_since(gateway, grace=grace, now=now)
         if away_since is not None and now - away_since >= grace:
             faults.raise_fault(
                 session, gateway, rule=GATEWAY_OFFLINE, since=away_since, now=now, epoch="server"
             )
-        elif away_since is None:
+        elif away_since is None and gateway.id in missed:
             alarms.end_alarm(
                 session,
                 source_kind="gateway",
@@ -100,7 +111,7 @@ def listed(session: Session) -> Sequence[Gateway]:
 
 
 def _known(session: Session, gateway_id: str) -> Gateway:
-    gateway = session.get(Gateway, gateway_id)
+    gateway = session.get(Gateway, gateway_id, options=[_WITHOUT_DESIRED])
     if gateway is None:
         raise NotFoundError(f"gateway {gateway_id!r} is not registered")
     return gateway
