@@ -30,6 +30,9 @@ from server.figures.policy import FiguresPolicy
 from server.tasks.states import TaskState
 
 MEASURES = ("answer", "arrival", "closure")
+_continued = and_(Task.parent_id.is_not(None), Task.occurrences == 0)
+"""Opened by a person after another. One that an alarm opened is a call for help, whatever it refers to: the
+task closed minutes before, the crew of the covers beside it, the gateway that was away."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +64,7 @@ class Scope:
             (or_(Task.test.is_(True), Task.outcome.in_(self.tests)), Class.TEST.value),
             (Task.late.is_(True), Class.LATE.value),
             (Task.muted.is_(True), Class.MUTED.value),
-            (or_(Task.parent_id.is_not(None), Task.due_at.is_not(None)), Class.PLANNED.value),
+            (or_(Task.due_at.is_not(None), _continued), Class.PLANNED.value),
             else_=Class.COUNTED.value,
         )
 

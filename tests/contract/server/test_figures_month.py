@@ -127,12 +127,33 @@ def test_sums_are_the_record_s(staffed: Database) -> None:
     answers = [
         (task.acknowledged_at or task.closed_at) is not None
         for task in rows
-        if not (task.test or task.late or task.outcome == "test" or task.due_at or task.parent_id)
+        if not (task.test or task.late or task.outcome == "test" or task.due_at)
+        and not (task.parent_id and task.occurrences == 0)
         and task.kind in found.policy.kinds
         and task.severity in found.policy.severities
     ]
     assert total.judged_second == len(answers), "at the month's end nobody's time is still running"
     assert of_march(staffed, area="area").total == total
+
+
+def test_a_call_minutes_after_the_last_one_was_closed_is_counted(staffed: Database) -> None:
+    """It refers to the one before, and is a call for help all the same."""
+    zhou = viewer_of(staffed, "zhou")
+    for number, after in ((1, 0.0), (2, 300.0)):
+        at_ms = round((NOW + timedelta(seconds=after)).timestamp() * 1000)
+        record(staffed, press(number, device_ms=at_ms, gateway_ms=at_ms), after_s=after)
+        at = NOW + timedelta(seconds=after + 100)
+        with staffed.write() as session:
+            newest = session.scalars(select(Task).order_by(Task.id.desc())).first()
+            assert newest is not None
+            ending = tasks.Act(action=TaskAction.CLOSE, outcome="false_alarm", cause="pet")
+            tasks.act(session, zhou, newest.id, tasks.Act(action=TaskAction.ACKNOWLEDGE), now=at)
+            tasks.act(session, zhou, newest.id, ending, now=at)
+    with staffed.read() as session:
+        assert session.scalar(select(func.count()).where(Task.parent_id.is_not(None))) == 1
+    total = of_march(staffed).total
+    assert (total.opened, total.counted, total.planned) == (2, 2, 0)
+    assert (total.within_first, total.within_second) == (0, 2)
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
