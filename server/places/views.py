@@ -3,22 +3,21 @@
 Homes carry an initial only: whoever has to go finds name and address in the task.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Final, Literal, get_args
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, Row, and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from firmware_profiles import Catalogue
 from gateway.rules.model import TaskKind
 from server.commissioning.repository import standings
 from server.commissioning.states import Protection
-from server.db.models import Area, Device, Gateway, Position, Resident, Task, Well
-from server.devices import repository as devices
-from server.devices.freshness import Freshness, freshness, telling
-from server.devices.views import Latest, open_tasks, subjects_of, worst_task
+from server.db.models import Area, Attachment, Device, Gateway, Position, Resident, Task, Well
+from server.devices.freshness import Freshness
+from server.devices.views import Latest, open_tasks, state_of, worst_task
 from server.tasks.states import TaskState
 from server.tasks.views import MASK
 from server.users.roles import Right
@@ -27,6 +26,48 @@ from server.users.viewer import Viewer
 Kind = Literal["home", "well", "kiosk", "gateway"]
 _GATEWAY_STEP = 0.00012
 """Degrees by which gateways stand above what they serve, so that they cover nothing (about 13 m)."""
+
+
+def _of_site(name: str) -> ColumnElement[Any]:
+    """A column of the home or the well; of the position where it belongs to neither."""
+    of_resident, of_well = Resident.id.is_not(None), Well.id.is_not(None)
+    return case(
+        (of_resident, getattr(Resident, name)), (of_well, getattr(Well, name)), else_=getattr(Position, name)
+    )
+
+
+_LATITUDE, _LONGITUDE = _of_site("latitude"), _of_site("longitude")
+_AT: Final = (
+    select(
+        Position.id.label("position_id"),
+        Position.resident_id,
+        Position.well_id,
+        _of_site("name").label("name"),
+        _of_site("area_id").label("area_id"),
+        _LATITUDE.label("latitude"),
+        _LONGITUDE.label("longitude"),
+        Device.id.label("device_id"),
+        Device.profile,
+    )
+    .outerjoin(Resident, Resident.id == Position.resident_id)
+    .outerjoin(Well, Well.id == Position.well_id)
+    .outerjoin(Attachment, (Attachment.position_id == Position.id) & Attachment.until.is_(None))
+    .outerjoin(Device, (Device.id == Attachment.device_id) & Device.retired_at.is_(None))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A part of the map, in degrees."""
+
+    south: float
+    west: float
+    north: float
+    east: float
+
+    def holds(self, latitude: Any, longitude: Any) -> tuple[ColumnElement[bool], ...]:
+        """The conditions on what lies in it."""
+        return latitude.between(self.south, self.north), longitude.between(self.west, self.east)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,37 +88,74 @@ class Place:
     device_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spot:
+    """A position and the place that it belongs to, with the device that is there now."""
+
+    position_id: str
+    subjects: tuple[tuple[str, str], ...]
+    kind: Kind
+    id: str
+    name: str
+    area_id: str
+    latitude: float
+    longitude: float
+    device_id: str | None
+    profile: str | None
+
+
+def spots(
+    session: Session,
+    viewer: Viewer,
+    *,
+    box: Box | None = None,
+    subjects: Collection[tuple[str, str]] | None = None,
+) -> list[Spot]:
+    """All positions whose places concern this person's role and lie somewhere; with `box` there, with
+    `subjects` those that tasks about these may concern."""
+    at = _AT.where(_LATITUDE.is_not(None), _LONGITUDE.is_not(None))
+    if box is not None:
+        at = at.where(*box.holds(_LATITUDE, _LONGITUDE))
+    if subjects is not None:
+        columns = {"resident": Position.resident_id, "well": Position.well_id, "position": Position.id}
+        at = at.where(
+            or_(
+                *(
+                    column.in_([key for kind, key in subjects if kind == name])
+                    for name, column in columns.items()
+                )
+            )
+        )
+    kinds = {kind for kind in get_args(Kind) if _concerns(viewer, kind)}
+    found = (_spot(row) for row in session.execute(at.order_by(Position.id)))
+    return [spot for spot in found if spot.kind in kinds]
+
+
 def places(
-    session: Session, viewer: Viewer, *, catalogue: Catalogue, latest: Latest, now: datetime
+    session: Session,
+    viewer: Viewer,
+    at: Sequence[Spot],
+    *,
+    catalogue: Catalogue,
+    latest: Latest,
+    now: datetime,
 ) -> list[Place]:
-    """All places with coordinates that concern this person's role."""
+    """The places of these positions with their state."""
     tasks = open_tasks(session, viewer)
     areas: dict[str, str] = dict(session.execute(select(Area.id, Area.name)).all())
-    attached = [(row[0], row[1]) for row in devices.attached(session)]
-    tested = standings(session, now=now)
-    devices_at = {position.id: device for device, position in attached}
-    groups: dict[tuple[Kind, str], list[tuple[Device | None, Position]]] = {}
-    for position in session.scalars(select(Position).order_by(Position.id)):
-        groups.setdefault(_key(position), []).append((devices_at.get(position.id), position))
-    sites: dict[tuple[str, str], Resident | Well] = {}
-    for resident in session.scalars(select(Resident)):
-        sites["home", resident.id] = resident
-    for well in session.scalars(select(Well)):
-        sites["well", well.id] = well
+    groups: dict[tuple[Kind, str], list[Spot]] = {}
+    for spot in at:
+        groups.setdefault((spot.kind, spot.id), []).append(spot)
+    worst = {
+        key: worst_task(tasks, [subject for spot in members for subject in spot.subjects])
+        for key, members in groups.items()
+    }
+    calm = [spot.position_id for spot in at if worst[spot.kind, spot.id] is None]
+    tested = standings(session, now=now, position_ids=calm) if calm else {}
     found: list[Place] = []
     for (kind, key), members in groups.items():
-        if not _concerns(viewer, kind):
-            continue
-        site = sites.get((kind, key)) or members[0][1]
-        if site.latitude is None or site.longitude is None:
-            continue
-        subjects = [subject for _, position in members for subject in subjects_of(position)]
-        there = [(device, position) for device, position in members if device is not None]
-        silent = any(_is_silent(device, position, catalogue, latest, now) for device, position in there)
-        bare = any(
-            position.id in tested and tested[position.id].state is not Protection.PROTECTING
-            for _, position in members
-        )
+        site, task = members[0], worst[kind, key]
+        there = [spot for spot in members if spot.device_id is not None]
         found.append(
             Place(
                 kind=kind,
@@ -86,67 +164,83 @@ def places(
                 area=areas.get(site.area_id, ""),
                 latitude=site.latitude,
                 longitude=site.longitude,
-                device_id=there[0][0].id if there and viewer.may(Right.VIEW_DEVICES) else None,
-                **_state(worst_task(tasks, subjects), silent=silent, unprotected=bare),
-            )
-        )
-    return found + _gateways(session, viewer, attached, tasks, areas)
-
-
-def _gateways(
-    session: Session,
-    viewer: Viewer,
-    attached: Sequence[tuple[Device, Position]],
-    tasks: dict[tuple[str, str], Task],
-    areas: dict[str, str],
-) -> list[Place]:
-    if not viewer.may(Right.VIEW_DEVICES):
-        return []
-    found: list[Place] = []
-    for gateway in session.scalars(select(Gateway).order_by(Gateway.id)):
-        served = [
-            (position.latitude, position.longitude)
-            for device, position in attached
-            if device.gateway_id == gateway.id
-            and position.latitude is not None
-            and position.longitude is not None
-        ]
-        if not served:
-            continue
-        found.append(
-            Place(
-                kind="gateway",
-                id=gateway.id,
-                name=gateway.name,
-                area=areas.get(gateway.area_id, ""),
-                latitude=max(latitude for latitude, _ in served) + _GATEWAY_STEP,
-                longitude=sum(longitude for _, longitude in served) / len(served),
-                **_state(tasks.get(("gateway", gateway.id)), silent=not gateway.online),
+                device_id=there[0].device_id if there and viewer.may(Right.VIEW_DEVICES) else None,
+                **_state(
+                    task,
+                    silent=task is None and any(_is_silent(spot, catalogue, latest, now) for spot in there),
+                    unprotected=task is None
+                    and any(tested[spot.position_id].state is not Protection.PROTECTING for spot in members),
+                ),
             )
         )
     return found
 
 
-def _key(position: Position) -> tuple[Kind, str]:
-    if position.resident_id is not None:
-        return "home", position.resident_id
-    if position.well_id is not None:
-        return "well", position.well_id
-    return "kiosk", position.id
+def gateways(session: Session, viewer: Viewer, *, box: Box | None = None) -> list[Place]:
+    """The gateways, each above the positions with coordinates of their own that it serves."""
+    if not viewer.may(Right.VIEW_DEVICES):
+        return []
+    latitude, longitude = func.max(Position.latitude), func.avg(Position.longitude)
+    query = (
+        select(Gateway.id, Gateway.name, Gateway.online, Area.name, latitude, longitude)
+        .join(Device, Device.gateway_id == Gateway.id)
+        .join(Attachment, (Attachment.device_id == Device.id) & Attachment.until.is_(None))
+        .join(Position, Position.id == Attachment.position_id)
+        .outerjoin(Area, Area.id == Gateway.area_id)
+        .where(Device.retired_at.is_(None), Position.latitude.is_not(None), Position.longitude.is_not(None))
+        .group_by(Gateway.id, Gateway.name, Gateway.online, Area.name)
+        .order_by(Gateway.id)
+    )
+    if box is not None:
+        query = query.having(and_(*box.holds(latitude, longitude)))
+    rows = session.execute(query).all()
+    tasks = open_tasks(session, viewer, [row[0] for row in rows])
+    return [
+        Place(
+            kind="gateway",
+            id=key,
+            name=name,
+            area=area or "",
+            latitude=highest + _GATEWAY_STEP,
+            longitude=middle,
+            **_state(tasks.get(("gateway", key)), silent=not online),
+        )
+        for key, name, online, area, highest, middle in rows
+    ]
+
+
+def _spot(row: Row[Any]) -> Spot:
+    subjects = [("position", row.position_id)]
+    kind: Kind = "kiosk"
+    key: str = row.position_id
+    if row.well_id is not None:
+        kind, key = "well", row.well_id
+        subjects.append(("well", key))
+    if row.resident_id is not None:
+        kind, key = "home", row.resident_id
+        subjects.append(("resident", key))
+    return Spot(
+        position_id=row.position_id,
+        subjects=tuple(subjects),
+        kind=kind,
+        id=key,
+        name=row.name,
+        area_id=row.area_id,
+        latitude=row.latitude,
+        longitude=row.longitude,
+        device_id=row.device_id,
+        profile=row.profile,
+    )
 
 
 def _concerns(viewer: Viewer, kind: Kind) -> bool:
-    needed = {"home": TaskKind.CARE, "well": TaskKind.WELL, "kiosk": TaskKind.PUBLIC_HEALTH}[kind]
+    needed = {"home": TaskKind.CARE, "well": TaskKind.WELL, "kiosk": TaskKind.PUBLIC_HEALTH}.get(kind)
     return needed in viewer.task_kinds or viewer.may(Right.VIEW_DEVICES)
 
 
-def _is_silent(
-    device: Device, position: Position, catalogue: Catalogue, latest: Latest, now: datetime
-) -> bool:
-    values = latest.get(position.id, ())
-    last_at = max((value.time for value in values), default=None)
-    profile = catalogue.get(device.profile)
-    state = freshness(profile, last_at, now=now, state=telling(profile, values))
+def _is_silent(spot: Spot, catalogue: Catalogue, latest: Latest, now: datetime) -> bool:
+    profile = catalogue.get(spot.profile) if spot.profile is not None else None
+    state = state_of(profile, latest.get(spot.position_id, ()), now=now)
     return state in (Freshness.SILENT, Freshness.NEVER)
 
 

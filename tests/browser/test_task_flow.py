@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from playwright.async_api import Page, expect
 
+from server.places import coarse
 from server.tasks.states import TaskAction
 from tests.browser.conftest import Visit
 from tests.browser.site import FALL, Site
@@ -187,3 +188,19 @@ async def test_the_wall_shows_no_names(street: Site, visit: Visit) -> None:
 
 async def _sees_no_buttons(page: Page) -> None:
     await expect(page.locator("#task-1 button")).to_have_count(0)
+
+
+async def test_a_large_district_shows_areas_first_and_homes_from_near(
+    street: Site, visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What needs somebody is there at any distance; the rest are numbers until few are in sight."""
+    street.press()
+    monkeypatch.setattr(coarse, "MOST", 1)
+    async with visit("dispatcher", "/map") as page:
+        await expect(page.locator(".marker.kind-home.status-alarm")).to_have_count(1)
+        await expect(page.locator(".area-total")).not_to_have_count(0)
+        await expect(page.locator(".marker.status-ok, .marker.status-silent")).to_have_count(0)
+        monkeypatch.setattr(coarse, "MOST", 3)
+        await page.locator(".area-total").first.click()
+        await expect(page.locator(".area-total")).to_have_count(0)
+        await expect(page.locator(".marker.kind-home")).not_to_have_count(0)

@@ -15,22 +15,30 @@ window.addEventListener("load", () => {
   let circles = null;
   let drawn = "";
   let waiting = 0;
+  let large = false; // too many places to have them all: only those in sight
+  let asked = 0;
+  let totals = window.L.layerGroup().addTo(map);
 
   async function refresh() {
+    const number = ++asked;
     let found;
     try {
-      found = await places(element.dataset.url);
+      found = await places(element.dataset.url, large ? map.getBounds() : null);
     } catch {
       return; // the banner tells of lost connections
     }
+    if (number !== asked) return; // the map was moved meanwhile
+    large = found.large;
+    showTotals(found.areas);
     const street = JSON.stringify([found.street, found.stations]);
     if (street !== drawn) {
       ground?.remove();
       ground = drawStreet(map, found.street);
       circles?.remove();
       circles = drawStations(map, found.stations);
-      if (!drawn && found.places.length) {
-        map.fitBounds(window.L.latLngBounds(found.places.map((place) => place.at)), { padding: [40, 40], maxZoom: 19 });
+      const spots = [...found.places.map((place) => place.at), ...found.areas.flatMap((area) => area.corners)];
+      if (!drawn && spots.length) {
+        map.fitBounds(window.L.latLngBounds(spots), { padding: [40, 40], maxZoom: 19 });
       }
       drawn = street;
     }
@@ -41,10 +49,23 @@ window.addEventListener("load", () => {
       marker.remove();
       markers.delete(key);
     }
-    count("alarm", found.places);
-    count("silent", found.places);
-    count("unprotected", found.places);
-    document.getElementById("map-none").hidden = found.places.length > 0;
+    count("alarm", found);
+    count("silent", found);
+    count("unprotected", found);
+    document.getElementById("map-none").hidden = found.large || found.places.length > 0;
+  }
+
+  function showTotals(areas) {
+    const L = window.L;
+    totals.remove();
+    totals = L.layerGroup().addTo(map);
+    for (const area of areas) {
+      const bad = area.silent + area.unprotected;
+      const html = `${text(area.name)} <b>${area.places}</b>${bad ? ` <b class="bad">${bad}</b>` : ""}`;
+      L.marker(area.at, { icon: L.divIcon({ className: "area-total", html, iconSize: null }), alt: area.name })
+        .on("click", () => map.fitBounds(L.latLngBounds(area.corners), { padding: [40, 40], maxZoom: 19 }))
+        .addTo(totals);
+    }
   }
 
   function show(place, seen) {
@@ -78,9 +99,9 @@ window.addEventListener("load", () => {
     return `<b>${text(place.what ?? data[place.status])}</b><p>${text(data[`${place.kind}Name`])} ${text(place.name)}<br><small>${text(place.area)}</small></p>${links.join(" ")}`;
   }
 
-  function count(status, all) {
+  function count(status, found) {
     const badge = document.getElementById(`count-${status}`);
-    const number = all.filter((place) => place.status === status).length;
+    const number = found.areas.reduce((sum, area) => sum + (area[status] ?? 0), 0) + found.places.filter((place) => place.status === status).length;
     badge.hidden = number === 0;
     badge.textContent = badge.dataset.words.replace("#", number);
   }
@@ -92,6 +113,7 @@ window.addEventListener("load", () => {
 
   map.setView([31.23, 121.47], 17);
   refresh();
+  map.on("moveend", () => large && soon());
   setInterval(() => document.hidden || refresh(), ANYWAY_MS);
   connect(element.dataset.live, { change: soon, resync: refresh });
 });

@@ -7,8 +7,10 @@ const HOUSE = 6;
 const ICONS = { home: "home", well: "well", kiosk: "kiosk", gateway: "gateways" };
 const DENSE_METRES_PER_PIXEL = 0.75; // from here on markers would hide one another: they become dots
 
-export async function places(url) {
-  const answer = await fetch(url, { cache: "no-store" });
+/** The places; of a large district only those within the bounds. */
+export async function places(url, bounds) {
+  const box = bounds ? `?box=${[bounds.getSouth(), bounds.getWest(), bounds.getNorth(), bounds.getEast()].map((degrees) => degrees.toFixed(5))}` : "";
+  const answer = await fetch(url + box, { cache: "no-store" });
   if (!answer.ok) throw new Error(String(answer.status));
   return answer.json();
 }
@@ -113,7 +115,7 @@ export async function placeMap(element) {
     icon: L.divIcon({ className: "", iconSize: [44, 44], html: `<div class="marker status-alarm severity-${element.dataset.severity}"><svg class="icon" aria-hidden="true"><use href="${mark[0]}#pin"></use></svg></div>` }),
   }).addTo(map);
   try {
-    const found = await places(element.dataset.url);
+    const found = await places(element.dataset.url, map.getBounds());
     drawStreet(map, found.street);
     density(map);
   } catch {
