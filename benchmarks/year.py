@@ -48,9 +48,15 @@ PAGES: Final = (
     ("task page, open", "/tasks/{open}"),
     ("coverage", "/coverage"),
     ("residents", "/residents"),
-    ("a resident's tasks", "/api/v1/tasks?subject=resident:r8"),
+    ("tasks, API", "/api/v1/tasks"),
+    ("a resident's tasks, API", "/api/v1/tasks?subject=resident:r8"),
     ("devices", "/devices"),
-    ("map", "/map/places.json"),
+    ("devices, searched", "/devices?q=网格 17 王"),
+    ("devices, API", "/api/v1/devices?limit=100"),
+    ("map, all of it", "/map/places.json"),
+    ("map, a street", "/map/places.json?box=31.2,121.4,31.21,121.41"),
+    ("coverage of the month", "/coverage/month"),
+    ("figures of the month", "/figures"),
 )
 
 

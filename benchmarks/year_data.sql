@@ -101,4 +101,12 @@ INSERT INTO deliveries (task_id, step_id, user_id, channel, rest, state, attempt
 SELECT task_id, id, 1, 'sms', '{}', 'sent', 1, planned_at, planned_at, planned_at, ''
 FROM dispatch_steps WHERE number = 0;
 INSERT INTO audit (at, user_id, action, subject_kind, subject_id, reason, detail)
-SELECT created_at, 1, 'read', subject_kind, subject_id, '', '{}' FROM tasks;
+SELECT created_at, 1, 'read', subject_kind, subject_id, '', '{}' FROM tasks;;
+INSERT INTO unprotected_spans (resident_id, cause, thing_kind, thing_id, since, until)
+SELECT 'r' || s.r, s.cause, 'position', 'p' || s.r || '-button', s.since,
+    CASE WHEN s.n = 0 THEN NULL ELSE s.since + s.n % 40 * interval '1 hour' END
+FROM (
+    SELECT 1 + n * 37 % 10000 AS r, n / 300 AS n, (ARRAY['silent', 'battery', 'retest'])[1 + n % 3] AS cause,
+        :now - interval '1 hour' - n * interval '26 minutes' AS since
+    FROM generate_series(0, 19999) n
+) s;

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Select, case, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, case, exists, func, select
+from sqlalchemy.orm import Session, aliased
 
 from server.commissioning.repository import SIGNED
 from server.coverage.core import Cause, Gap
@@ -191,15 +191,14 @@ def retests(
     limit: int = 200,
 ) -> list[RetestView]:
     """Homes' sensors whose next test falls due within `ahead`, or is late: the latest first."""
-    newest = (
-        select(CommissioningTest.position_id, func.max(CommissioningTest.id).label("id"))
-        .where(CommissioningTest.ended == SIGNED)
-        .group_by(CommissioningTest.position_id)
-        .subquery()
+    later = aliased(CommissioningTest)
+    is_newest = ~exists().where(
+        later.position_id == CommissioningTest.position_id,
+        later.ended == SIGNED,
+        later.id > CommissioningTest.id,
     )
     query = (
         select(Position.id, Position.name, Resident.id, Resident.name, Area.name, CommissioningTest.due_at)
-        .join(newest, newest.c.id == CommissioningTest.id)
         .join(Position, Position.id == CommissioningTest.position_id)
         .join(
             Attachment,
@@ -209,7 +208,12 @@ def retests(
         )
         .join(Resident, Resident.id == Position.resident_id)
         .join(Area, Area.id == Resident.area_id)
-        .where(CommissioningTest.due_at <= now + ahead, Resident.left_at.is_(None))
+        .where(
+            CommissioningTest.ended == SIGNED,
+            CommissioningTest.due_at <= now + ahead,
+            is_newest,
+            Resident.left_at.is_(None),
+        )
         .order_by(CommissioningTest.due_at, Position.id)
         .limit(limit)
     )

@@ -29,6 +29,7 @@ class Task(Base):
             postgresql_where=OPEN_TASK,
         ),
         Index("ix_tasks_closed_at_id", "closed_at", "id"),
+        Index("ix_tasks_created_at", "created_at"),
         Index("ix_tasks_to_review", "closed_at", sqlite_where=TO_REVIEW, postgresql_where=TO_REVIEW),
         Index("ix_tasks_due_at", "due_at", sqlite_where=PLANNED_TASK, postgresql_where=PLANNED_TASK),
     )

@@ -361,6 +361,7 @@ def _columns() -> None:
     op.create_index(
         "ix_tasks_to_review", "tasks", ["closed_at"], sqlite_where=to_review, postgresql_where=to_review
     )
+    op.create_index("ix_tasks_created_at", "tasks", ["created_at"])
     planned = sa.text("state = 'planned'")
     op.create_index("ix_tasks_due_at", "tasks", ["due_at"], sqlite_where=planned, postgresql_where=planned)
     op.add_column("dispatch_steps", sa.Column("ask", sa.String(), nullable=False, server_default="go"))
