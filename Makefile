@@ -26,7 +26,7 @@ test: setup ## everything that must hold: style, types, contracts, all tests
 every: .venv/.dev # all tests, beside which lint runs; tests/conftest.py puts the long ones first
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder tests $(ARGS)
 
-soak: setup ## the tests that take minutes: every power cut of hundreds of alarms, long cuts of the line
+soak: setup ## the tests that take minutes: every power cut of hundreds of alarms, long cuts, a day of a whole subdistrict
 	$(BIN)/pytest -m soak -o faulthandler_timeout=3600 $(ARGS)
 
 unit: .venv/.dev ## the tests that take milliseconds
