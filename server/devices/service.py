@@ -14,6 +14,7 @@ from server.devices.schemas import ADDRESSES, LONGEST_FIRMWARE, DeviceIn
 from server.errors import ConflictError, InvalidError, NotFoundError
 from server.gateways import desired
 from server.places.schemas import check_id
+from server.users import reach
 
 
 def register(
@@ -187,7 +188,7 @@ def check(
         ("gateway_id", Gateway, device.gateway_id),
         ("position_id", Position, device.position_id),
     ):
-        if session.get(model, key) is None and not (model is Position and key in coming):
+        if not reach.known(session, model, key) and not (model is Position and key in coming):
             errors.append({"where": where, "message": f"there is no {where.removesuffix('_id')} {key!r}"})
     given = catalogue.get(device.profile)
     profile = catalogue.variant(given.id, device.firmware).profile if given is not None else None

@@ -1,8 +1,9 @@
 """Who a step means today, from what is known of people: roles, rosters, places, skills, keys, kinship.
 
 Only people who work on tasks of this kind in this area are told by their role; family, neighbours, holders
-of keys, staff of a station and named people are told because somebody chose them for this home. What a
-community could not solve goes to the desks of the subdistrict: those of the community had it.
+of keys, staff of a station, volunteers nearby and named people are told because they are chosen for this
+home, whatever their area. What a community could not solve goes to the desks of the subdistrict: those of
+the community had it.
 """
 
 from collections.abc import Callable, Iterable
@@ -89,7 +90,7 @@ def _person(scene: Scene, who: Who) -> list[User]:
 
 
 def _nearby(scene: Scene, who: Who) -> list[User]:
-    query = _workers(scene, Role.VOLUNTEER).where(Responder.volunteer)
+    query = _able(scene, (*WORKERS, Role.VOLUNTEER)).where(Responder.volunteer)
     if who.skill:
         query = query.where(User.id.in_(select(Skill.user_id).where(Skill.skill == who.skill)))
     return _by_distance(scene, query, within_m=int(who.value))

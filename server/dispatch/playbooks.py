@@ -17,6 +17,7 @@ from server.db.models import Resident, StoredPlaybook, Task, User
 from server.dispatch.core import Ask, Playbook, Step, Who, WhoKind
 from server.errors import InvalidError, NotFoundError
 from server.tasks import kinds
+from server.users import reach
 from server.users.roles import WORKERS, Right, Role
 from server.users.viewer import Viewer
 
@@ -212,7 +213,9 @@ def put(
     viewer.require(Right.PLAYBOOKS)
     if kind not in {each.id for each in kinds.policy(session).kinds} | {SUBDISTRICT}:
         raise NotFoundError(f"there is no kind of task {kind!r}")
-    if resident_id is not None and session.get(Resident, resident_id) is None:
+    if resident_id is None:
+        reach.require_everywhere(viewer, "the playbooks of all homes")
+    elif not reach.known(session, Resident, resident_id):
         raise NotFoundError(f"there is no resident {resident_id!r}")
     if plan is not None:
         _check_people(session, kind, plan)

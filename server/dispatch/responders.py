@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from server.audit import service as audit
 from server.db.models import KeyHolder, Resident, Responder, User
 from server.errors import InvalidError, NotFoundError
+from server.users import reach
 from server.users.roles import WORKERS, Right, Role
 from server.users.viewer import Viewer
 
@@ -41,7 +42,9 @@ def put(session: Session, viewer: Viewer, user_id: int, wanted: ResponderIn, *, 
     if session.get(User, user_id) is None:
         raise NotFoundError(f"there is no user {user_id}")
     keys = sorted(set(wanted.keys_of))
-    known = set(session.scalars(select(Resident.id).where(Resident.id.in_(keys))))
+    known = set(
+        session.scalars(select(Resident.id).where(Resident.id.in_(keys), reach.condition(viewer, Resident)))
+    )
     if missing := [key for key in keys if key not in known]:
         raise InvalidError(f"there is no resident {missing[0]!r}")
     row = session.get(Responder, user_id, with_for_update=True)
@@ -50,7 +53,8 @@ def put(session: Session, viewer: Viewer, user_id: int, wanted: ResponderIn, *, 
         session.add(row)
     row.on_duty, row.volunteer = wanted.on_duty, wanted.volunteer
     row.latitude, row.longitude = wanted.latitude, wanted.longitude
-    session.execute(delete(KeyHolder).where(KeyHolder.user_id == user_id))
+    theirs = select(Resident.id).where(reach.condition(viewer, Resident))
+    session.execute(delete(KeyHolder).where(KeyHolder.user_id == user_id, KeyHolder.resident_id.in_(theirs)))
     session.add_all(KeyHolder(resident_id=key, user_id=user_id) for key in keys)
     audit.write(
         session,
@@ -64,11 +68,13 @@ def put(session: Session, viewer: Viewer, user_id: int, wanted: ResponderIn, *, 
     )
 
 
-def listed(session: Session) -> Sequence[tuple[User, ResponderIn]]:
+def listed(session: Session, viewer: Viewer) -> Sequence[tuple[User, ResponderIn]]:
     """Everybody who works on tasks, and how they can be called, by id."""
     roles = [*WORKERS, Role.VOLUNTEER, Role.RELATIVE]
     users = session.scalars(
-        select(User).where(User.disabled_at.is_(None), User.role.in_(roles)).order_by(User.id)
+        select(User)
+        .where(User.disabled_at.is_(None), User.role.in_(roles), reach.serving(viewer))
+        .order_by(User.id)
     ).all()
     rows: Mapping[int, Responder] = {row.user_id: row for row in session.scalars(select(Responder))}
     keys: dict[int, list[str]] = {}

@@ -105,7 +105,7 @@ def list_responders(context: GetContext, viewer: GetViewer) -> list[ResponderOut
     with context.database.read() as session:
         return [
             ResponderOut(user_id=user.id, name=user.name, role=user.role, **known.model_dump())
-            for user, known in responders.listed(session)
+            for user, known in responders.listed(session, viewer)
         ]
 
 

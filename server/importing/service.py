@@ -36,7 +36,7 @@ from server.devices import service as registry
 from server.devices.schemas import DeviceIn
 from server.errors import InvalidError, ServerError
 from server.gateways import desired
-from server.importing import tables
+from server.importing import inside, tables
 from server.importing.care import (
     WORDS,
     AbsenceRow,
@@ -53,6 +53,7 @@ from server.places.policy import PlacesPolicy
 from server.places.schemas import PositionIn, ResidentIn, StationIn, WellIn, check_id
 from server.policies.service import current
 from server.residents import contacts
+from server.users import reach
 from server.users.roles import Right
 from server.users.viewer import Viewer
 
@@ -142,7 +143,7 @@ def run(
         viewer.require(_RIGHTS.get(table.kind, Right.REGISTER))
     rows = sum(len(table.rows) for table in found)
     with context.database.read() as session:
-        entries = _check(session, found, wrong, context.catalogue, now)
+        entries = _check(session, viewer, found, wrong, context.catalogue, now)
     if wrong or not apply:
         return Report(rows, tuple(sorted(wrong, key=_place)))
     try:
@@ -168,9 +169,14 @@ class _RefusedError(Exception):
 
 
 def _check(
-    session: Session, found: Iterable[Table], wrong: list[RowError], catalogue: Catalogue, now: datetime
+    session: Session,
+    viewer: Viewer,
+    found: Iterable[Table],
+    wrong: list[RowError],
+    catalogue: Catalogue,
+    now: datetime,
 ) -> list[_Entry]:
-    known = _known(session)
+    known = _known(session, viewer)
     ordered = sorted(found, key=lambda table: KINDS.index(table.kind))
     for table in ordered:
         for row in table.rows:
@@ -181,6 +187,7 @@ def _check(
             values = _values(session, table, row.cells)
             body, problems = _body(table, row, values)
             problems += _missing(table, row, values, known)
+            problems += inside.problems(session, viewer, table, row, body)
             if body is not None and table.kind == "devices" and not problems:
                 problems += _device_problems(session, table, row, body, known, catalogue)
             if isinstance(body, AbsenceRow) and not problems:
@@ -371,10 +378,15 @@ def _write_devices(session: Session, entries: Sequence[_Entry], catalogue: Catal
         desired.refresh(session, gateway_id, catalogue)
 
 
-def _known(session: Session) -> _Known:
+def _known(session: Session, viewer: Viewer) -> _Known:
     models: tuple[type[Any], ...] = (Area, Resident, Well, Position, Gateway, Station)
-    ids = {model.__tablename__: set(session.scalars(select(model.id))) for model in models}
-    ids["people"] = set(session.scalars(select(User.login)))
+    ids = {
+        model.__tablename__: set(
+            session.scalars(select(model.id).where(reach.condition(viewer, model, changing=model is Area)))
+        )
+        for model in models
+    }
+    ids["people"] = set(session.scalars(select(User.login).where(reach.serving(viewer))))
     holding = select(Attachment.position_id, Attachment.device_id).where(Attachment.until.is_(None))
     return _Known(ids, dict(session.execute(holding).all()))
 

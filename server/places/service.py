@@ -23,12 +23,15 @@ from server.places.schemas import (
 )
 from server.policies.service import current
 from server.residents import contacts
+from server.users import reach
 
 M = TypeVar("M", bound=Base)
 
 
 def put_area(session: Session, area_id: str, area: AreaIn) -> Area:
     """Creates or corrects an area."""
+    if area.parent_id is None and not reach.may_place(session, None):
+        raise InvalidError("parent_id: a whole subdistrict is laid out by who has no area", where="parent_id")
     _require(session, Area, area.parent_id, "parent_id")
     return _put(session, Area, area_id, area)
 
@@ -132,7 +135,7 @@ def _put(
 
 
 def _require(session: Session, model: type[Base], key: str | None, where: str) -> None:
-    if key is not None and session.get(model, key) is None:
+    if key is not None and not reach.known(session, model, key):
         raise InvalidError(
             f"{where}: there is no {model.__tablename__.removesuffix('s')} {key!r}: create it first",
             where=where,

@@ -4,8 +4,12 @@ from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from sqlalchemy import select
+from starlette.concurrency import run_in_threadpool
 
 from server.clock import now
+from server.context import Context
+from server.db.models import Position
 from server.dependencies import GetContext, GetViewer
 from server.readings import service
 from server.timeseries.store import Bucket, LatestValue, TextValue
@@ -18,7 +22,16 @@ router = APIRouter(prefix="/readings", tags=["readings"])
 async def latest(context: GetContext, viewer: GetViewer) -> dict[str, list[LatestValue]]:
     """By position: the newest value of each point, by device time."""
     viewer.require(Right.VIEW_DEVICES)
-    return await service.latest(context.store, context.catalogue, now=now())
+    found = await service.latest(context.store, context.catalogue, now=now())
+    if viewer.area_ids is None:
+        return found
+    here = await run_in_threadpool(_positions, context)
+    return {position: values for position, values in found.items() if position in here}
+
+
+def _positions(context: Context) -> frozenset[str]:
+    with context.database.read() as session:
+        return frozenset(session.scalars(select(Position.id)))
 
 
 @router.get("")

@@ -13,6 +13,7 @@ from server.audit import service as audit
 from server.db.models import Area, Shift, ShiftSwap, Station, User
 from server.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from server.rosters.core import Span, weekly
+from server.users import reach
 from server.users.roles import WORKERS, Right, Role
 from server.users.viewer import Viewer
 
@@ -60,7 +61,7 @@ def enter(session: Session, viewer: Viewer, wanted: ShiftIn, *, now: datetime) -
     Raises NotFoundError for an unknown person, area or station; InvalidError for one who is disabled.
     """
     viewer.require(Right.PLAYBOOKS)
-    _check(session, wanted)
+    _check(session, viewer, wanted)
     spans = weekly(Span(wanted.starts_at, wanted.ends_at), wanted.weeks)
     whole = Span(spans[0].starts_at, spans[-1].ends_at)
     theirs = running(session, whole, user_id=wanted.user_id)
@@ -116,7 +117,7 @@ def ask_swap(session: Session, viewer: Viewer, shift_id: int, to_id: int, *, now
         raise ConflictError("this shift is over or was cancelled")
     if _asked(session, shift_id):
         raise ConflictError("somebody is asked already: withdraw that first")
-    to = session.get(User, to_id)
+    to = session.scalar(select(User).where(User.id == to_id, reach.serving(viewer)))
     giver = session.get_one(User, shift.user_id)
     if to is None or to.disabled_at is not None or to.id == giver.id:
         raise InvalidError("choose another person who works here")
@@ -182,15 +183,15 @@ def swaps(session: Session, *, user_id: int | None = None, limit: int = 50) -> S
     return session.scalars(query).all()
 
 
-def _check(session: Session, wanted: ShiftIn) -> None:
-    user = session.get(User, wanted.user_id)
+def _check(session: Session, viewer: Viewer, wanted: ShiftIn) -> None:
+    user = session.scalar(select(User).where(User.id == wanted.user_id, reach.serving(viewer)))
     if user is None:
         raise NotFoundError(f"there is no person {wanted.user_id}")
     if user.disabled_at is not None:
         raise InvalidError(f"{user.name} does not work here any more")
-    if wanted.area_id and session.get(Area, wanted.area_id) is None:
+    if wanted.area_id and not reach.known(session, Area, wanted.area_id):
         raise NotFoundError(f"there is no area {wanted.area_id!r}")
-    if wanted.station_id and session.get(Station, wanted.station_id) is None:
+    if wanted.station_id and not reach.known(session, Station, wanted.station_id):
         raise NotFoundError(f"there is no station {wanted.station_id!r}")
 
 

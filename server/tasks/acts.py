@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gateway.rules.model import Severity
@@ -12,6 +13,7 @@ from server.errors import ConflictError, ForbiddenError, InvalidError
 from server.tasks import kinds
 from server.tasks.policy import TaskPolicy
 from server.tasks.states import UNANSWERED, TaskAction
+from server.users import reach
 from server.users.roles import Right, Role
 from server.users.viewer import Viewer
 
@@ -150,7 +152,8 @@ def _ending(policy: TaskPolicy, task: Task, wanted: Act, note: str) -> dict[str,
 
 
 def _assignee(session: Session, viewer: Viewer, task: Task, wanted: Act) -> User:
-    user = session.get(User, wanted.assignee_id) if wanted.assignee_id is not None else None
+    asked = select(User).where(User.id == wanted.assignee_id, reach.serving(viewer))
+    user = session.scalar(asked) if wanted.assignee_id is not None else None
     if user is None or user.disabled_at is not None:
         raise InvalidError(f"there is no user {wanted.assignee_id} to give the task to", where="assignee")
     role = Role(user.role)

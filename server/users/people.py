@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from server.audit import service as audit
 from server.db.models import ApiToken, Area, Responder, Skill, Station, User, WebSession
 from server.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
-from server.users import service
+from server.users import reach, service
 from server.users.roles import LINKS_ONLY, Right, Role
 from server.users.viewer import Viewer
 
@@ -63,6 +63,7 @@ def listed(session: Session, viewer: Viewer, *, q: str = "", role: str = "") -> 
     """Everybody, those who still work here first, by name; those whose name or login holds `q`."""
     viewer.require(Right.EDIT_PEOPLE)
     query = select(User).order_by(User.disabled_at.is_not(None), User.name, User.id)
+    query = query.where(reach.condition(viewer, User, changing=True))
     if q:
         query = query.where(
             or_(User.name.contains(q, autoescape=True), User.login.contains(q, autoescape=True))
@@ -147,9 +148,11 @@ def skills(session: Session) -> Sequence[str]:
 def _check(session: Session, viewer: Viewer, wanted: PersonIn, before: Role) -> None:
     if Role.ADMINISTRATOR in (wanted.role, before) and not viewer.may(Right.MANAGE_USERS):
         raise ForbiddenError("administrators are added and changed by administrators alone")
-    if wanted.area_id and session.get(Area, wanted.area_id) is None:
+    if wanted.area_id and not reach.known(session, Area, wanted.area_id):
         raise InvalidError(f"there is no area {wanted.area_id!r}")
-    if wanted.station_id and session.get(Station, wanted.station_id) is None:
+    if not wanted.area_id and viewer.area_ids is not None:
+        raise InvalidError("choose an area: people for all areas are added by who has none")
+    if wanted.station_id and not reach.known(session, Station, wanted.station_id):
         raise InvalidError(f"there is no station {wanted.station_id!r}")
 
 

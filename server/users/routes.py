@@ -5,12 +5,14 @@ from typing import Annotated
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from sqlalchemy import select
 
 from server.audit import service as audit
 from server.clock import now
+from server.db.models import User
 from server.dependencies import GetContext, GetViewer
 from server.errors import NotFoundError
-from server.users import service, sessions
+from server.users import reach, service, sessions
 from server.users.roles import Right, Role
 
 router = APIRouter(prefix="/users", tags=["users"])
@@ -61,9 +63,7 @@ class TokenOut(BaseModel):
 def who_am_i(context: GetContext, viewer: GetViewer) -> UserOut:
     """Whom you act as."""
     with context.database.read() as session:
-        return UserOut.model_validate(
-            next(user for user in service.list_all(session) if user.id == viewer.user_id)
-        )
+        return UserOut.model_validate(session.get_one(User, viewer.user_id))
 
 
 @router.get("")
@@ -71,13 +71,15 @@ def list_users(context: GetContext, viewer: GetViewer) -> list[UserOut]:
     """Everybody."""
     viewer.require(Right.MANAGE_USERS)
     with context.database.read() as session:
-        return [UserOut.model_validate(user) for user in service.list_all(session)]
+        mine = select(User).where(reach.condition(viewer, User, changing=True)).order_by(User.login)
+        return [UserOut.model_validate(user) for user in session.scalars(mine)]
 
 
 @router.post("", status_code=201)
 def add_user(context: GetContext, viewer: GetViewer, body: UserIn) -> UserOut:
     """Adds a person."""
     viewer.require(Right.MANAGE_USERS)
+    reach.require_everywhere(viewer, "people who are added without an area")
     with context.database.write() as session:
         user = service.add(
             session,

@@ -11,9 +11,10 @@ from sqlalchemy.orm import Session
 from server.db.models import User
 from server.errors import ConflictError, InvalidError, NotLoggedInError, TooManyError
 from server.tasks import kinds
-from server.users import sessions
+from server.users import reach, sessions
 from server.users.roles import LINKS_ONLY, Role
 from server.users.throttle import Throttle
+from server.users.viewer import Viewer
 
 MINIMUM_PASSWORD: Final = 8
 _hasher = PasswordHash.recommended()
@@ -92,11 +93,15 @@ def list_all(session: Session) -> Sequence[User]:
     return session.scalars(select(User).order_by(User.login)).all()
 
 
-def list_assignable(session: Session, kind: str) -> list[User]:
-    """Who can be given a task of this kind."""
+def list_assignable(session: Session, viewer: Viewer, kind: str) -> list[User]:
+    """Whom this person can give a task of this kind."""
     query = (
         select(User)
-        .where(User.role.in_(kinds.working_on(session, kind)), User.disabled_at.is_(None))
+        .where(
+            User.role.in_(kinds.working_on(session, kind)),
+            User.disabled_at.is_(None),
+            reach.serving(viewer),
+        )
         .order_by(User.name)
     )
     return list(session.scalars(query))

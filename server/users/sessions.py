@@ -2,17 +2,19 @@
 
 import hashlib
 import secrets
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
-from server.db.models import ApiToken, User, WebSession
+from server.db.models import ApiToken, Delivery, Task, User, WebSession
 from server.errors import NotLoggedInError
 from server.tasks import kinds
+from server.users import areas
 from server.users.roles import LINKS_ONLY, Role
-from server.users.viewer import Viewer
+from server.users.viewer import Call, Viewer
 
 COOKIE: Final = "sunwell_session"
 SESSION_LIFE: Final = timedelta(hours=12)
@@ -71,12 +73,21 @@ def new_token(session: Session, user: User, *, name: str, expires_at: datetime |
 def viewer_of(session: Session, user: User) -> Viewer:
     """The person as whoever asks, with the kinds of task that they see now."""
     role = Role(user.role)
-    return Viewer(
+    viewer = Viewer(
         user_id=user.id,
         name=user.name,
         role=role,
         language=user.language,
         kinds=kinds.seen_by(session, role),
+    )
+    if not user.area_id:
+        return viewer
+    inside = areas.subtree(session, user.area_id)
+    return replace(
+        viewer,
+        area_ids=inside,
+        around=frozenset(areas.path(session, user.area_id)[1:]),
+        calls=_calls(session, user.id, inside),
     )
 
 
@@ -84,6 +95,16 @@ def _viewer(session: Session, user: User | None, otherwise: str) -> Viewer:
     if user is None or user.disabled_at is not None or user.role in LINKS_ONLY:
         raise NotLoggedInError(otherwise)
     return viewer_of(session, user)
+
+
+def _calls(session: Session, user_id: int, inside: frozenset[str]) -> frozenset[Call]:
+    told = select(Delivery.task_id).where(Delivery.user_id == user_id)
+    query = select(Task.id, Task.area_id, Task.subject_kind, Task.subject_id).where(
+        Task.closed_at.is_(None),
+        Task.area_id.not_in(inside),
+        or_(Task.assignee_id == user_id, Task.id.in_(told)),
+    )
+    return frozenset(Call(*row) for row in session.execute(query))
 
 
 def _hash(token: str) -> str:

@@ -7,14 +7,28 @@ from server.users.roles import RIGHTS, TASK_KINDS, UNMASKED, Right, Role
 
 
 @dataclass(frozen=True, slots=True)
+class Call:
+    """An open task outside somebody's area that they have, or were told of, and what it is about."""
+
+    task_id: int
+    area_id: str
+    subject_kind: str
+    subject_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Viewer:
-    """A person (or a program acting as one)."""
+    """A person (or a program acting as one). `area_ids` are their area and those below it, `around` those
+    above it; without an area they see everything (`server.users.reach`)."""
 
     user_id: int
     name: str
     role: Role
     language: str = "zh"
     kinds: frozenset[str] | None = None  # None: the packaged ones of the role
+    area_ids: frozenset[str] | None = None  # None: all
+    around: frozenset[str] = frozenset()
+    calls: frozenset[Call] = frozenset()
 
     def may(self, right: Right) -> bool:
         """Whether the role has the right."""

@@ -23,6 +23,7 @@ from server.db.models import (
 )
 from server.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from server.policies.service import current
+from server.users import reach
 from server.users.roles import Right
 from server.users.viewer import Viewer
 from server.windows import muting
@@ -43,7 +44,7 @@ def declare(session: Session, viewer: Viewer, wanted: WindowIn, *, now: datetime
     """Writes a window down. Raises ForbiddenError, NotFoundError (no such place), InvalidError (it ends
     before it begins, or lasts too long)."""
     _require(session, viewer, kind=wanted.kind, scope=(wanted.scope_kind, wanted.scope_id))
-    if session.get(_SCOPES[wanted.scope_kind], wanted.scope_id) is None:
+    if not reach.known(session, _SCOPES[wanted.scope_kind], wanted.scope_id):
         raise NotFoundError(f"there is no {wanted.scope_kind} {wanted.scope_id!r}")
     since = max(wanted.since or now, now)
     if wanted.until <= since:

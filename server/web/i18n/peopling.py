@@ -26,7 +26,9 @@ ZH: Final[dict[str, str]] = {
     "people.language_zh": "中文",
     "people.language_en": "English",
     "people.where": "在哪里、能做什么",
-    "people.area": "片区（只看到并只被通知这里的事）",
+    "people.area": "片区",
+    "people.area_means": "选了片区的人只能看到和修改这个片区及其下级片区里的内容，"
+    "也只按职务被通知那里的任务；交给他们的外片区任务除外。",
     "people.everywhere": "全部",
     "people.station": "阳光老人家",
     "people.no_station": "无",
@@ -104,7 +106,9 @@ EN: Final[dict[str, str]] = {
     "people.language_zh": "中文",
     "people.language_en": "English",
     "people.where": "Where they are and what they can do",
-    "people.area": "Area (they see, and are told of, this one only)",
+    "people.area": "Area",
+    "people.area_means": "With an area they see and change only what lies in it and in the areas below it, "
+    "and are told by their role of tasks there only; a task elsewhere that they are given is theirs too.",
     "people.everywhere": "Everywhere",
     "people.station": "Station",
     "people.no_station": "None",

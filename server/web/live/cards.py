@@ -17,6 +17,7 @@ from server.clock import now
 from server.context import Context
 from server.db.database import Change
 from server.tasks import repository, views
+from server.users import reach
 from server.users.viewer import Viewer
 from server.web.rendering import text
 from server.web.tasks.board import group, order
@@ -54,6 +55,8 @@ class Cards:
                 made.looked_up = True
             task = made.task
             if task is None or task.kind not in viewer.task_kinds or (kind and task.kind != kind):
+                return None
+            if not reach.reaches(session, viewer, task):
                 return None
             key = (viewer.role, language, task.assignee_id == viewer.user_id)
             if key not in made.cards:

@@ -8,9 +8,10 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from server.db.database import Change
+from server.db.models import Gateway
 from server.dependencies import GetContext, GetViewer
-from server.errors import NotFoundError
 from server.tasks import repository
+from server.users import reach
 from server.users.roles import Right
 from server.web.live.cards import Cards
 from server.web.live.stream import Event, EventStream
@@ -46,12 +47,17 @@ def changes(context: GetContext, viewer: GetViewer) -> Response:
     def tell(change: Change) -> Iterator[Event]:
         if change.kind == "task":
             with context.database.read() as session:
-                try:
-                    repository.seen_by(session, viewer, int(change.id))
-                except NotFoundError:
+                task = repository.one(session, int(change.id))
+                if task is None or task.kind not in viewer.task_kinds:
+                    return
+                if not reach.reaches(session, viewer, task):
                     return
         elif change.kind not in ("gateway", "quarantine") or not viewer.may(Right.VIEW_DEVICES):
             return
+        elif change.kind == "gateway" and viewer.area_ids is not None:
+            with context.database.read() as session:
+                if session.get(Gateway, change.id) is None:
+                    return
         yield "change", json.dumps({"kind": change.kind, "id": change.id, "what": change.what})
 
     return EventStream(context.bus, tell)

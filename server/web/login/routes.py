@@ -6,7 +6,7 @@ from fastapi import APIRouter, Form, Request
 from fastapi.responses import RedirectResponse, Response
 
 from server.clock import now
-from server.dependencies import GetContext, get_viewer
+from server.dependencies import GetAsker, GetContext
 from server.errors import NotLoggedInError, TooManyError
 from server.users import service, sessions
 from server.web.i18n import TABLES
@@ -75,6 +75,7 @@ def end(request: Request, context: GetContext) -> Response:
 def language(
     request: Request,
     context: GetContext,
+    asker: GetAsker,
     to: Annotated[str, Form()],
     after: Annotated[str, Form()] = "/",
 ) -> Response:
@@ -82,13 +83,9 @@ def language(
     response = RedirectResponse(_inside(after), 303)
     if to not in TABLES:
         return response
-    try:
-        viewer = get_viewer(request, context)
-    except NotLoggedInError:
-        viewer = None
-    if viewer is not None:
+    if not isinstance(asker, NotLoggedInError):
         with context.database.write() as session:
-            service.set_language(session, user_id=viewer.user_id, language=to)
+            service.set_language(session, user_id=asker.user_id, language=to)
     response.set_cookie(LANGUAGE_COOKIE, to, max_age=31_536_000, samesite="lax", httponly=True)
     return response
 

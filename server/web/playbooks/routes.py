@@ -109,7 +109,7 @@ def _list(request: Request, context: Context, viewer: Viewer, problems: list[str
     addresses = AddressBook(context.settings.channels_file).current()
     with context.database.read() as session:
         rows = playbooks.stored(session)
-        people = responders.listed(session)
+        people = responders.listed(session, viewer)
         late = auditor.overdue(session, now=now())
         beats: list[tuple[str, datetime]] = [
             (beat.name, beat.at) for beat in session.scalars(select(Heartbeat).order_by(Heartbeat.name))

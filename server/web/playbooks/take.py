@@ -14,7 +14,7 @@ from server.audit import service as audit
 from server.clock import now
 from server.context import Context
 from server.db.models import Delivery, DispatchStep, Resident, Task, User
-from server.dependencies import GetContext
+from server.dependencies import GetWhole
 from server.dispatch.asks import NUMBERS
 from server.dispatch.core import Ask
 from server.errors import ConflictError, ForbiddenError, NotFoundError
@@ -44,7 +44,7 @@ class _Seen:
 
 
 @router.get("/take/{token}", name="take:page")
-def page(request: Request, context: GetContext, token: str) -> Response:
+def page(request: Request, context: GetWhole, token: str) -> Response:
     """Asks for the tap."""
     try:
         link = links.read(link_key(context.settings), token, now=now())
@@ -57,7 +57,7 @@ def page(request: Request, context: GetContext, token: str) -> Response:
 
 
 @router.post("/take/{token}", name="take:do")
-def take(request: Request, context: GetContext, token: str) -> Response:
+def take(request: Request, context: GetWhole, token: str) -> Response:
     """Takes the task for the person whom the link was sent to."""
     try:
         link = links.read(link_key(context.settings), token, now=now())

@@ -18,6 +18,7 @@ from server.errors import ConflictError, InvalidError, ServerError
 from server.places import lists as places
 from server.places.service import found, put_resident, require_free
 from server.residents import contacts, erasure, export, looking, retention
+from server.users import reach
 from server.users.roles import Right
 from server.users.viewer import Viewer
 from server.web.rendering import render
@@ -160,7 +161,9 @@ def _form(
     with context.database.read() as session:
         areas = places.areas(session)
         people = session.execute(
-            select(User.id, User.name).where(User.disabled_at.is_(None)).order_by(User.name)
+            select(User.id, User.name)
+            .where(User.disabled_at.is_(None), reach.serving(viewer))
+            .order_by(User.name)
         ).all()
     values: dict[str, Any] = {
         "resident_id": resident_id,

@@ -16,6 +16,7 @@ from server.errors import ConflictError, ForbiddenError, InvalidError, NotFoundE
 from server.rosters import service, weeks
 from server.rosters.core import LOCAL
 from server.rosters.service import ShiftIn
+from server.users import reach
 from server.users.roles import WORKERS, Right, Role
 from server.users.viewer import Viewer
 from server.web.rendering import render
@@ -127,7 +128,7 @@ def _week(
         days = weeks.week(session, day)
         gaps = weeks.ahead(session, now=now())
         swaps = service.swaps(session, user_id=None if writes else viewer.user_id, limit=20)
-        known = session.scalars(select(User).order_by(User.name, User.id)).all()
+        known = session.scalars(select(User).where(reach.serving(viewer)).order_by(User.name, User.id)).all()
         areas = session.execute(select(Area.id, Area.name).order_by(Area.kind.desc(), Area.name)).all()
         stations = session.execute(select(Station.id, Station.name).order_by(Station.name)).all()
     monday = days[0].day

@@ -299,7 +299,7 @@ def _page(
     looking.note_task(context.database, viewer, task_id, now=moment)
     page = views.page(session, viewer, task_id, context.texts, opened=moment)
     giving = {TaskAction.REASSIGN, TaskAction.HAND_OVER} & set(page.task.actions)
-    assignable = list_assignable(session, page.task.kind) if giving else []
+    assignable = list_assignable(session, viewer, page.task.kind) if giving else []
     policy = kinds.policy(session)
     language = language_of(request, viewer)
     return render(
