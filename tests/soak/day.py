@@ -76,7 +76,7 @@ class Day:
 
     async def run(self) -> dict[str, object]:
         """Lets the day pass and asks everything of it; the table of the day."""
-        began = time.monotonic()
+        began, worked = time.monotonic(), time.process_time()
         self._windows_and_absences()
         self.happenings.plan()
         for gateway in self.gateways.values():
@@ -97,6 +97,7 @@ class Day:
             "unprotected, simulation": f"{own / timedelta(hours=1):.2f} h",
             "fake events": events,
             "wall": f"{time.monotonic() - began:.0f} s",
+            "of them work here": f"{time.process_time() - worked:.0f} s",
         }
         for gateway in self.gateways.values():
             gateway.close()
@@ -150,6 +151,7 @@ class Day:
                 return question(session)
             except AssertionError as error:
                 self.failures.append(f"{self.clock.now():%d. %H:%M:%S}: {error}"[:3_000])
+                print(self.failures[-1])  # noqa: T201 - at once: the day may be long
                 return otherwise
 
     def _manager(self) -> int:

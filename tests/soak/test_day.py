@@ -60,7 +60,7 @@ async def test_a_day_of_a_neighbourhood(database: Database, catalogue: Catalogue
         line_cuts=2,
         storm=1,
     )
-    periods = Periods(gateways=120, audit=300, coverage=1_000, wells=900, states=1_200, short=600)
+    periods = Periods(gateways=300, audit=600, coverage=1_000, wells=1_800, states=1_200, short=1_200)
     await _day(database, catalogue, tmp_path, size, rates, periods)
 
 
