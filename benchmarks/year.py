@@ -49,7 +49,6 @@ PAGES: Final = (
     ("coverage", "/coverage"),
     ("residents", "/residents"),
     ("tasks, API", "/api/v1/tasks"),
-    ("a resident's tasks, API", "/api/v1/tasks?subject=resident:r8"),
     ("devices", "/devices"),
     ("devices, searched", "/devices?q=网格 17 王"),
     ("devices, API", "/api/v1/devices?limit=100"),
