@@ -26,6 +26,8 @@ RATE: Final = 10
 RATE_TIME: Final = timedelta(minutes=10)
 """Messages that a person gets by a channel of their own in this time; a critical one is never held back."""
 _UNANSWERED: Final = frozenset({TaskState.NEW, TaskState.DISPATCHED})
+_CALLS: Final = frozenset({"call", "end"})
+"""Steps that seek somebody: needless once somebody is found."""
 
 
 def queue(
@@ -84,18 +86,26 @@ def waiting(session: Session, *, now: datetime) -> bool:
 
 
 def claim(session: Session, *, now: datetime, limit: int) -> Sequence[Delivery]:
-    """Takes messages that are due, for `CLAIM`. Other processes pass by them."""
-    found = session.scalars(
-        select(Delivery)
+    """Takes messages that are due, for `CLAIM`. Other processes pass by them. A call whose sender died is not
+    made again once somebody has the task: the answer cancelled what was queued, not what was on its way."""
+    rows = session.execute(
+        select(Delivery, DispatchStep.kind, Task.state)
+        .join(DispatchStep, DispatchStep.id == Delivery.step_id)
+        .join(Task, Task.id == Delivery.task_id)
         .where(Delivery.state.in_(("queued", "sending")), Delivery.due_at <= now)
         .order_by(Delivery.due_at)
         .limit(limit)
-        .with_for_update(skip_locked=True)
+        .with_for_update(of=Delivery, skip_locked=True)
     ).all()
-    for delivery in found:
+    found: list[Delivery] = []
+    for delivery, kind, state in rows:
+        if delivery.state == "sending" and kind in _CALLS and TaskState(state) not in _UNANSWERED:
+            delivery.state, delivery.ended_at = "cancelled", now
+            continue
         delivery.state = "sending"
         delivery.attempts += 1
         delivery.due_at = now + CLAIM
+        found.append(delivery)
     session.flush()
     return found
 

@@ -1,8 +1,10 @@
 """Messages: retried, handed to the next channel, limited, told once, and saying no more than they may."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 
+import pytest
 from pydantic import SecretStr
 from sqlalchemy import select
 
@@ -13,11 +15,16 @@ from server.dispatch import worker
 from server.notify import deliveries
 from server.notify.channels import AddressBook, Addresses, SendError
 from server.notify.sender import Sender
+from server.tasks import service as tasks
 from server.tasks.states import TaskAction as A
 from server.users.roles import Role
 from tests.contract.server.conftest import NOW, person, viewer_of
 from tests.contract.server.test_alarm_record import press, record
 from tests.contract.server.test_dispatch import LI_HAS, act, at, plan, planned, put, sends, told, work
+
+
+class _PowerCutError(Exception):
+    """The process ends here."""
 
 
 def _sender(database: Database, addresses: Addresses, said: list[tuple[str, str, str]]) -> Sender:
@@ -143,6 +150,38 @@ def test_a_sender_that_died_leaves_its_message_to_another(staffed: Database) -> 
         deliveries.settle(session, claimed.id, 1, "too late", now=at(61))
         deliveries.settle(session, claimed.id, 2, None, now=at(61))
     assert sends(staffed)[0] == ("li", "ntfy", "sent")
+
+
+def test_a_call_that_its_sender_left_behind_is_not_made_again_after_the_answer(staffed: Database) -> None:
+    """Killed between handing over and noting it: whoever has answered since is not called once more."""
+    record(staffed, press(1))
+    work(staffed, NOW, LI_HAS)
+    with staffed.write() as session:
+        assert len(deliveries.claim(session, now=NOW, limit=8)) == 1
+    act(staffed, viewer_of(staffed, "wang"), A.ACKNOWLEDGE, at(5))
+    with staffed.write() as session:
+        assert deliveries.claim(session, now=at(60), limit=8) == []
+    assert sends(staffed)[0] == ("li", "ntfy", "cancelled")
+
+
+@pytest.mark.parametrize("cut", [True, False])
+def test_an_answer_and_the_end_of_what_was_queued_are_one(staffed: Database, cut: bool) -> None:
+    """Killed before the commit: nobody has it and all is still sent. After it: nothing more is."""
+    record(staffed, press(1))
+    work(staffed, NOW, LI_HAS)
+    viewer = viewer_of(staffed, "wang")
+    with suppress(_PowerCutError), staffed.write() as session:
+        tasks.act(session, viewer, 1, tasks.Act(action=A.ACKNOWLEDGE), now=at(5))
+        session.flush()
+        if cut:
+            raise _PowerCutError
+    with staffed.read() as session:
+        assert session.get_one(Task, 1).assignee_id == (None if cut else viewer.user_id)
+    assert sends(staffed)[0] == ("li", "ntfy", "queued" if cut else "cancelled")
+    said: list[tuple[str, str, str]] = []
+    _send(_sender(staffed, LI_HAS, said), at(6))
+    assert len(said) == int(cut)
+    assert [kind for kind, _ in planned(staffed)] == (["call"] if cut else ["arrival", "taken"])
 
 
 def test_nobody_is_flooded_but_a_critical_message_always_goes(staffed: Database) -> None:
