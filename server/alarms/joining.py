@@ -2,12 +2,12 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, exists, select
 from sqlalchemy.orm import Session, aliased
 
 from gateway.rules.model import TaskKind
 from server.alarms.policy import JoiningPolicy
-from server.db.models import Resident, Task
+from server.db.models import Position, Resident, Task
 from server.policies.service import current
 
 _OWN = aliased(Resident)
@@ -25,6 +25,25 @@ _AT_HOME = (
     )
     .order_by(Task.last_at.desc())
 )
+_OTHER = aliased(Resident)
+SHARED = (
+    exists()
+    .where(
+        _OWN.id == Position.resident_id,
+        _OWN.address != "",
+        _OTHER.address == _OWN.address,
+        _OTHER.area_id == _OWN.area_id,
+        _OTHER.id != _OWN.id,
+        Task.subject_id == _OTHER.id,
+        Task.kind == TaskKind.CARE,
+        Task.subject_kind == "resident",
+        Task.closed_at.is_(None),
+        Task.test.is_(False),
+    )
+    .correlate(Position)
+)
+"""Whether somebody else at the address of a position's resident has an open care task: where nobody has,
+`home_of` is the resident's own, and need not be asked."""
 _ENDED = (
     select(Task.id, Task.closed_at)
     .where(

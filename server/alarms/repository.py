@@ -9,9 +9,12 @@ from sqlalchemy import bindparam, exists, select
 from sqlalchemy.orm import Session
 
 from gateway.wire import AlarmMessage
+from server.alarms.joining import SHARED
 from server.db.models import Alarm, Attachment, CommissioningTest, Device, Occurrence, Position, Task
 from server.db.models.alarms import OPEN_ALARM
 from server.db.upsert import upsert
+from server.tasks.intake import NOTHING_SEEN, Seen
+from server.windows.repository import RUNS
 
 _KNOWN = select(
     Position.id,
@@ -54,6 +57,8 @@ _KNOWN = select(
     .correlate(Position)
     .scalar_subquery()
     .label("holder"),
+    SHARED.label("shared"),
+    RUNS.label("windows"),
 ).where(Position.id == bindparam("position_id"))
 """Built once: building a statement costs more than SQLite needs to answer it."""
 
@@ -92,17 +97,26 @@ class Place:
 class Known:
     """What the record knows of a message: its position, if there is such a one; whether the message is in
     the record already; whether the position is or was read through its gateway; whether a commissioning test
-    of its device runs there; whether its device was replaced by another there."""
+    of its device runs there; whether its device was replaced by another there; and what need not be
+    looked at again."""
 
     position: Place | None
     recorded: bool
     reached: bool
     tested: bool = False
     replaced: bool = False
+    seen: Seen = NOTHING_SEEN
 
 
 def known(
-    session: Session, *, gateway_id: str, epoch: str, seq: int, position_id: str, device_id: str
+    session: Session,
+    *,
+    gateway_id: str,
+    epoch: str,
+    seq: int,
+    position_id: str,
+    device_id: str,
+    now: datetime,
 ) -> Known:
     """All that has to be looked up before a message is recorded, in one statement."""
     asked = {
@@ -111,12 +125,14 @@ def known(
         "seq": seq,
         "position_id": position_id,
         "device_id": device_id,
+        "now": now,
     }
     row = session.connection().execute(_KNOWN, asked).one_or_none()
     if row is not None:
         place = Place(row.id, row.area_id, row.resident_id, row.well_id)
         replaced = row.was_here and row.holder is not None and row.holder != device_id
-        return Known(place, row.recorded, row.reached, row.tested, replaced)
+        seen = Seen(alone=not row.shared, calm=not row.windows)
+        return Known(place, row.recorded, row.reached, row.tested, replaced, seen)
     return Known(None, is_recorded(session, gateway_id=gateway_id, epoch=epoch, seq=seq), reached=False)
 
 

@@ -57,6 +57,7 @@ class Breach:
     device_at: datetime
     gateway_at: datetime
     clock_trusted: bool
+    seen: intake.Seen = intake.NOTHING_SEEN
 
 
 def record(session: Session, *, gateway_id: str, message: AlarmMessage, now: datetime) -> Recorded:
@@ -71,6 +72,7 @@ def record(session: Session, *, gateway_id: str, message: AlarmMessage, now: dat
         seq=message.seq,
         position_id=message.position,
         device_id=message.device,
+        now=now,
     )
     if known.recorded:
         if repository.is_same(session, gateway_id=gateway_id, message=message):
@@ -122,6 +124,7 @@ def record(session: Session, *, gateway_id: str, message: AlarmMessage, now: dat
         device_at=device_at,
         gateway_at=from_ms(message.gateway_ms),
         clock_trusted=trusted,
+        seen=known.seen,
     )
     return raise_alarm(session, breach, occurrence, now=now)
 
@@ -203,6 +206,7 @@ def _raise(
             source_kind=breach.source_kind,
             source_id=breach.source_id,
             value={name: value[name] for name in ("point", "value", "ends", "why") if name in value},
+            seen=breach.seen,
         ),
         now=now,
     )

@@ -26,6 +26,18 @@ HELD: Final = frozenset({TaskState.ACKNOWLEDGED, TaskState.ON_THE_WAY, TaskState
 UNANSWERED: Final = frozenset({TaskState.NEW, TaskState.DISPATCHED})
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the caller has looked at in this transaction, so that it is not looked at again: that nobody else
+    at the resident's address has an open task (`alone`), and that no window runs (`calm`)."""
+
+    alone: bool = False
+    calm: bool = False
+
+
+NOTHING_SEEN: Final = Seen()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Need:
     """What is needed, by whom, since when."""
@@ -43,6 +55,7 @@ class Need:
     source_kind: str
     source_id: str
     value: dict[str, Any]
+    seen: Seen = NOTHING_SEEN
 
     @property
     def silence(self) -> bool:
@@ -54,7 +67,7 @@ def open_or_join(session: Session, need: Need, *, now: datetime) -> int:
     """The number of the one open task of (kind, subject), opened or joined: the unique index decides. The
     worst severity wins and names the task. A resolved task comes back: the need was not met after all. What
     was declared as work tells nobody, and what was declared as a drill is a test (`server.windows`)."""
-    if need.kind is TaskKind.CARE and need.subject_kind == "resident":
+    if need.kind is TaskKind.CARE and need.subject_kind == "resident" and not need.seen.alone:
         need = replace(need, subject_id=joining.home_of(session, need.subject_id, now=now))
     values = {
         "kind": need.kind,
@@ -88,7 +101,8 @@ def open_or_join(session: Session, need: Need, *, now: datetime) -> int:
     state = before if opened else move(before, TaskAction.RECUR)
     change: dict[str, Any] = {} if state is before else {"state": state}
     # A task that people were told of stays theirs: only what opens one, or joins a quiet one, is looked at.
-    expected = _expected(session, need, now=now) if opened or task.muted or task.test else Expected()
+    asked = not need.seen.calm and (opened or task.muted or task.test)
+    expected = _expected(session, need, now=now) if asked else Expected()
     if opened:
         change |= _opened_as(session, need, expected, now=now)
     elif task.muted and expected.work is None:

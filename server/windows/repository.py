@@ -3,16 +3,19 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import bindparam, or_, select
+from sqlalchemy import bindparam, exists, or_, select
 from sqlalchemy.orm import Session
 
 from server.db.models import Attachment, Device, Position, TaskEvent, Window
 from server.users import areas
 from server.windows.core import Declared, Place
 
+_NOW = (Window.since <= bindparam("now"), Window.until > bindparam("now"), Window.ended_at.is_(None))
 _RUNNING = select(
     Window.id, Window.kind, Window.scope_kind, Window.scope_id, Window.until, Window.reason
-).where(Window.since <= bindparam("now"), Window.until > bindparam("now"), Window.ended_at.is_(None))
+).where(*_NOW)
+RUNS = exists().where(*_NOW)
+"""Whether any window runs at the parameter `now`: a part of the one look-up before an alarm is recorded."""
 _OF_POSITION = (
     select(Position.resident_id, Position.well_id, Device.gateway_id)
     .outerjoin(Attachment, (Attachment.position_id == Position.id) & Attachment.until.is_(None))
