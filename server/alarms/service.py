@@ -57,7 +57,6 @@ class Breach:
     device_at: datetime
     gateway_at: datetime
     clock_trusted: bool
-    seen: intake.Seen = intake.NOTHING_SEEN
 
 
 def record(session: Session, *, gateway_id: str, message: AlarmMessage, now: datetime) -> Recorded:
@@ -124,15 +123,23 @@ def record(session: Session, *, gateway_id: str, message: AlarmMessage, now: dat
         device_at=device_at,
         gateway_at=from_ms(message.gateway_ms),
         clock_trusted=trusted,
-        seen=known.seen,
     )
-    return raise_alarm(session, breach, occurrence, now=now)
+    return raise_alarm(session, breach, occurrence, now=now, seen=known.seen)
 
 
-def raise_alarm(session: Session, breach: Breach, occurrence: dict[str, Any], *, now: datetime) -> Recorded:
+def raise_alarm(
+    session: Session,
+    breach: Breach,
+    occurrence: dict[str, Any],
+    *,
+    now: datetime,
+    seen: intake.Seen = intake.NOTHING_SEEN,
+) -> Recorded:
     """Opens or joins the task and the alarm of `breach` and keeps `occurrence` (values of its row) under
     them."""
-    alarm_id, opened = _raise(session, breach, value=occurrence["value"], late=occurrence["late"], now=now)
+    alarm_id, opened = _raise(
+        session, breach, value=occurrence["value"], late=occurrence["late"], now=now, seen=seen
+    )
     append(session, Occurrence, {**occurrence, "alarm_id": alarm_id})
     if occurrence["value"]["ends"] and repository.end_of(session, breach.breach) is not None:
         _clear(session, session.get_one(Alarm, alarm_id), by="gateway", now=now)
@@ -188,7 +195,13 @@ def _is_test(session: Session, message: AlarmMessage, occurrence: dict[str, Any]
 
 
 def _raise(
-    session: Session, breach: Breach, *, value: dict[str, Any], late: bool, now: datetime
+    session: Session,
+    breach: Breach,
+    *,
+    value: dict[str, Any],
+    late: bool,
+    now: datetime,
+    seen: intake.Seen = intake.NOTHING_SEEN,
 ) -> tuple[int, bool]:
     task_id = intake.open_or_join(
         session,
@@ -206,7 +219,7 @@ def _raise(
             source_kind=breach.source_kind,
             source_id=breach.source_id,
             value={name: value[name] for name in ("point", "value", "ends", "why") if name in value},
-            seen=breach.seen,
+            seen=seen,
         ),
         now=now,
     )

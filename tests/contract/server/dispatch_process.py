@@ -88,7 +88,7 @@ def main(url: str, folder: str, started: float, speed: float, homes: int) -> Non
         os.write(out, f"{body.rpartition('#')[2].rstrip(')')}\n".encode())
 
     loops.now = now  # type: ignore[attr-defined]  # the fast clock, in this process alone
-    sender.clock = now  # type: ignore[assignment]
+    sender.clock = now  # type: ignore[attr-defined]  # likewise
     one = sender.Sender(
         database=database, book=book, texts=RuleTexts(()), carry=carry, link_key="key", public_url=""
     )

@@ -119,13 +119,12 @@ class _Record:
             self.steps: dict[int, list[DispatchStep]] = {task.id: [] for task in self.tasks}
             self.events: dict[int, list[TaskEvent]] = {task.id: [] for task in self.tasks}
             self.deliveries: dict[int, list[Delivery]] = {task.id: [] for task in self.tasks}
-            for model, rows in (
-                (DispatchStep, self.steps),
-                (TaskEvent, self.events),
-                (Delivery, self.deliveries),
-            ):
-                for row in session.scalars(select(model).order_by(model.id)):  # type: ignore[attr-defined]
-                    rows.get(row.task_id, []).append(row)
+            for step in session.scalars(select(DispatchStep).order_by(DispatchStep.id)):
+                self.steps.get(step.task_id, []).append(step)
+            for happened in session.scalars(select(TaskEvent).order_by(TaskEvent.id)):
+                self.events.get(happened.task_id, []).append(happened)
+            for delivery in session.scalars(select(Delivery).order_by(Delivery.id)):
+                self.deliveries.get(delivery.task_id, []).append(delivery)
 
 
 def _check_presses(database: Database, homes: int) -> None:

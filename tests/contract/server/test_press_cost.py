@@ -48,8 +48,8 @@ def test_only_where_somebody_else_needs_help_there_or_work_is_declared_more_is_l
     record(staffed, press(1, position="home-fall", device="d-home-fall", rule="fall"))
     assert seen == OPENS
     seen.clear()
-    record(staffed, press(2))  # joins the other's task
-    assert seen == [*JOINS[:1], "SELECT tasks", "SELECT policies", *JOINS[1:]]
+    record(staffed, press(2))  # somebody else there has a task: may it be joined?
+    assert seen == [*OPENS[:1], "SELECT policies", *OPENS[1:]]
     declare(staffed, ("area", "area"))
     record(staffed, press(3, position="well", device="d-well", rule="cover_open", task_kind=TaskKind.WELL))
     seen.clear()
