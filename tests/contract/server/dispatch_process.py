@@ -77,7 +77,7 @@ def main(url: str, folder: str, started: float, speed: float, homes: int) -> Non
     database = Database(url, seals=SEALS)
     book = AddressBook(None)
     book._read = ADDRESSES
-    out, troubles = (_appended(Path(folder, name)) for name in ("told", "troubles"))
+    out, troubles, ready = (_appended(Path(folder, name)) for name in ("told", "troubles", "ready"))
 
     def now() -> datetime:
         return clock(started, speed)
@@ -109,6 +109,7 @@ def main(url: str, folder: str, started: float, speed: float, homes: int) -> Non
         lambda: loops.run_due(database, book),
     ):
         threading.Thread(target=again, args=(work,), daemon=True).start()
+    os.write(ready, f"{os.getpid()}\n".encode())
     again(lambda: _send(one, executor, now))
 
 

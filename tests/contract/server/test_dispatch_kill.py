@@ -82,12 +82,16 @@ def test_no_step_is_skipped_and_none_done_twice(
     running = [begin() for _ in range(number)]
     chance = random.Random(7)
     kills = 0
+    works: set[str] = set()  # so long that it has done something: on a busy machine a start takes its time
     deadline = time.monotonic() + 120 + homes
     try:
         while not _is_over(staffed, homes):
             assert time.monotonic() < deadline, _counts(staffed)
             time.sleep(KILL_S)
             at = chance.randrange(number)
+            if str(running[at].pid) not in works:
+                works = set(_lines(tmp_path / "ready"))
+                continue
             running[at].kill()
             running[at].join()
             kills += 1
@@ -96,17 +100,20 @@ def test_no_step_is_skipped_and_none_done_twice(
         for process in running:
             process.kill()
             process.join()
-    said = Counter((tmp_path / "told").read_text(encoding="utf-8").split())
-    troubles = (tmp_path / "troubles").read_text(encoding="utf-8").splitlines()
+    said = Counter(_lines(tmp_path / "told"))
     log.info("%.0f s, %d kills, %s", time.time() - started, kills, _counts(staffed))
     assert kills > 5
-    assert not [line for line in troubles if "deadlock" in line]
+    assert not [line for line in _lines(tmp_path / "troubles") if "deadlock" in line]
     record = _Record(staffed)
     _check_presses(staffed, homes)
     for task in record.tasks:
         _check_steps(task, record.steps[task.id], record.events[task.id])
         _check_deliveries(record, task)
     _check_told(record, said, kills)
+
+
+def _lines(path: Path) -> list[str]:
+    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
 
 
 class _Record:
