@@ -13,7 +13,7 @@ WORDS: Final[dict[str, str]] = {
     "nav.group.field": "现场",
     "nav.group.management": "管理",
     "nav.group.own": "我的",
-    "nav.kiosks": "测温岗亭",
+    "nav.kiosks": "测温站",
     "nav.tasks": "任务",
     "nav.map": "地图",
     "nav.devices": "设备",

@@ -21,7 +21,7 @@ from server.dispatch.responders import ResponderIn
 from server.errors import InvalidError, NotFoundError
 from server.notify.channels import AddressBook
 from server.tasks import kinds
-from server.tasks.policy import Kind
+from server.tasks.policy import Kind, TaskPolicy
 from server.users.roles import Right
 from server.users.viewer import Viewer
 from server.web.playbooks import form
@@ -29,6 +29,14 @@ from server.web.rendering import render
 
 router = APIRouter(include_in_schema=False)
 _WRONG: Final = 422
+_SUBDISTRICT: Final = Kind(
+    id=playbooks.SUBDISTRICT,
+    zh="街道（任何类型）",
+    en="Subdistrict (any kind)",
+    icon="flag",
+    outcomes=["other"],
+)
+"""Under this name stand the books of tasks of any kind that a community could not solve."""
 
 
 @router.get("/playbooks", name="playbooks:list")
@@ -127,7 +135,7 @@ def _list(request: Request, context: Context, viewer: Viewer, problems: list[str
             "version": row.version if row else None,
             "resident": "",
         }
-        for kind in written.kinds
+        for kind in (*written.kinds, _SUBDISTRICT)
         for severity in WORST_FIRST
     ]
     shown += [
@@ -152,7 +160,7 @@ def _list(request: Request, context: Context, viewer: Viewer, problems: list[str
         people=[(user, known, addresses.ordered(user.login, ())) for user, known in people],
         late=late,
         beats=beats,
-        kind_of=written.kind,
+        kind_of=lambda name: _named(written, name),
         problems=problems or [],
     )
 
@@ -199,4 +207,8 @@ def _texts(fields: FormData) -> dict[str, str]:
 def _kind(request: Request, name: str) -> Kind:
     context: Context = request.app.state.context
     with context.database.read() as session:
-        return kinds.policy(session).kind(name)
+        return _named(kinds.policy(session), name)
+
+
+def _named(written: TaskPolicy, name: str) -> Kind:
+    return _SUBDISTRICT if name == _SUBDISTRICT.id else written.kind(name)

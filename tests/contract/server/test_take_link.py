@@ -173,6 +173,7 @@ async def test_a_manager_edits_playbooks_in_the_pages(
     manager: dict[str, str],
 ) -> None:
     page = await client.get("/playbooks", headers=manager)
+    assert all(f"/playbooks/{kind}/minor" in page.text for kind in ("follow_up", "subdistrict"))
     assert "as packaged" in page.text
     fields = {
         "who_0": "role",
