@@ -21,7 +21,7 @@ class JoiningPolicy(Policy):
         zh="住址写到门牌室号时：同一住址的其他老人多少分钟内报警，并入同一任务（0 为不并）",
         en="Where addresses name the flat: alarms of others at the same one join a task within (0: never)",
         unit="min",
-        source="0, since an address that ends at the building would lead to the wrong door; 10 min is the field's",
+        source="0: an address that ends at the building would lead to the wrong door; the field has 10 min",
         ge=0,
         le=120,
     )
