@@ -18,7 +18,7 @@ from server.alarms.texts import GATEWAY_DRIVER, GATEWAY_OFFLINE
 from server.db.models import Alarm, Attachment, Device, Occurrence, Task
 from server.policies.service import current
 from server.tasks import intake
-from server.tasks.states import TaskState
+from server.tasks.states import UNANSWERED, TaskState
 
 SILENT: Final = "silent"
 """The rule of every profile's heartbeat."""
@@ -62,7 +62,7 @@ def fold(session: Session, fault: Alarm, *, now: datetime) -> int:
             Alarm.opened_at >= since,
             Task.subject_kind == "position",
             Task.kind == TaskKind.MAINTENANCE,
-            Task.state.in_(sorted(intake.UNANSWERED)),
+            Task.state.in_(sorted(UNANSWERED)),
             Task.closed_at.is_(None),
             Device.gateway_id == fault.source_id,
         )

@@ -13,14 +13,13 @@ from server.db.models import DispatchStep, Task, TaskEvent
 from server.dispatch.core import Ask, StepKind
 from server.errors import ConflictError
 from server.tasks import repository
-from server.tasks.states import OPEN_STATES, TaskState
+from server.tasks.states import OPEN_STATES, UNANSWERED
 from server.users.roles import Right
 from server.users.viewer import Viewer
 
 NUMBERS: Final = {Ask.CALL_120: "120", Ask.CALL_110: "110"}
 """What is dialled; the resident's own number stands with the resident."""
 NOT_REACHED: Final = "not_reached"
-_UNANSWERED: Final = frozenset({TaskState.NEW, TaskState.DISPATCHED})
 
 
 def standing(session: Session, task_id: int) -> Sequence[Ask]:
@@ -62,7 +61,7 @@ def note(
     if task.state not in OPEN_STATES:
         raise ConflictError(f"task {task_id} has ended: write a note instead")
     silent = ask is Ask.CALL_RESIDENT and not reached
-    if silent and task.state in _UNANSWERED:
+    if silent and task.state in UNANSWERED:
         _hurry(session, task, now=now)
     action = NOT_REACHED if silent else ask
     values = {

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from server.tasks.states import TaskState
+from server.tasks.states import HELD, TaskState
 
 
 class WhoKind(StrEnum):
@@ -116,7 +116,7 @@ class Standing:
     @property
     def held(self) -> bool:
         """Whether somebody has the task."""
-        return self.state in _HELD
+        return self.state in HELD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +140,6 @@ class Decision:
     cancel_sends: bool = False
 
 
-_HELD: Final = frozenset({TaskState.ACKNOWLEDGED, TaskState.ON_THE_WAY, TaskState.ON_SITE})
 _CHAIN: Final = frozenset({StepKind.CALL, StepKind.END})
 _ALL: Final = frozenset(StepKind) - {StepKind.INFORM, StepKind.WATCHERS}
 """All that is there to find somebody. Whom it concerns, and who follows it, is told whoever has the task."""

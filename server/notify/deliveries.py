@@ -16,7 +16,7 @@ from server.db.append import append
 from server.db.database import Change, announce
 from server.db.models import Delivery, DispatchStep, Task, TaskEvent, User
 from server.notify.channels import PAGE
-from server.tasks.states import OPEN_STATES, TaskState
+from server.tasks.states import OPEN_STATES, UNANSWERED, TaskState
 
 CLAIM: Final = timedelta(seconds=60)
 """A sender's time for one message. Apprise itself gives up on a connection after 4 s."""
@@ -25,7 +25,6 @@ RETRIES: Final = (timedelta(seconds=2), timedelta(seconds=8))
 RATE: Final = 10
 RATE_TIME: Final = timedelta(minutes=10)
 """Messages that a person gets by a channel of their own in this time; a critical one is never held back."""
-_UNANSWERED: Final = frozenset({TaskState.NEW, TaskState.DISPATCHED})
 _CALLS: Final = frozenset({"call", "end"})
 """Steps that seek somebody: needless once somebody is found."""
 
@@ -99,7 +98,7 @@ def claim(session: Session, *, now: datetime, limit: int) -> Sequence[Delivery]:
     ).all()
     found: list[Delivery] = []
     for delivery, kind, state in rows:
-        if delivery.state == "sending" and kind in _CALLS and TaskState(state) not in _UNANSWERED:
+        if delivery.state == "sending" and kind in _CALLS and TaskState(state) not in UNANSWERED:
             delivery.state, delivery.ended_at = "cancelled", now
             continue
         delivery.state = "sending"
@@ -126,7 +125,7 @@ def settle(
         return None
     delivery.error = error[:200]
     call = session.get_one(DispatchStep, delivery.step_id).kind == "call"
-    if call and TaskState(task.state) not in _UNANSWERED:
+    if call and TaskState(task.state) not in UNANSWERED:
         delivery.state, delivery.ended_at = "cancelled", now
         return None
     if attempt <= len(RETRIES) and task.state in OPEN_STATES:

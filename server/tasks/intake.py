@@ -16,14 +16,10 @@ from server.db.models.tasks import OPEN_TASK
 from server.db.upsert import upsert
 from server.dispatch import planning
 from server.dispatch.core import Happened
-from server.tasks.states import TaskAction, TaskState, move
+from server.tasks.states import HELD, UNANSWERED, TaskAction, TaskState, move
 from server.wells import informing
 from server.windows import judging
 from server.windows.core import Declared, Expected, Sign
-
-HELD: Final = frozenset({TaskState.ACKNOWLEDGED, TaskState.ON_THE_WAY, TaskState.ON_SITE})
-"""Somebody has it."""
-UNANSWERED: Final = frozenset({TaskState.NEW, TaskState.DISPATCHED})
 
 
 @dataclass(frozen=True, slots=True)

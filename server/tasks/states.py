@@ -135,9 +135,11 @@ for _state in _ALWAYS_WHILE_OPEN:
 
 OPEN_STATES: Final = frozenset(_ALWAYS_WHILE_OPEN)
 BY_THE_WORLD: Final = frozenset({A.RECUR, A.EXPIRE, A.FALL_DUE})
+"""What nobody does."""
 UNANSWERED: Final = frozenset({S.NEW, S.DISPATCHED})
 """Somebody should come, and nobody has said that they will."""
-"""What nobody does."""
+HELD: Final = frozenset({S.ACKNOWLEDGED, S.ON_THE_WAY, S.ON_SITE})
+"""Somebody has it."""
 
 
 def move(state: TaskState, action: TaskAction) -> TaskState:

@@ -6,19 +6,27 @@ import hashlib
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiomqtt
 import pytest
 
-from tests.parts.mosquitto import Mosquitto
+from tests.parts.mosquitto import Mosquitto, running_mosquitto
+from tests.parts.presence import part_or_skip
 from tests.parts.processes import REPOSITORY
 
 SHARED = "$share/ingest/sunwell/v1/+/up/#"
 LONG_S = 30
 """Far more than any answer takes, also beside other work; whoever waits so long has failed."""
+
+
+@pytest.fixture(scope="module")
+def mosquitto() -> Iterator[Mosquitto]:
+    """A broker of this file's own: on a shared one the states of other tests' gateways are retained."""
+    with part_or_skip(running_mosquitto) as part:
+        yield part
 
 
 @asynccontextmanager

@@ -70,8 +70,9 @@ async def embedded_system(tmp_path: Path, settled_demo: Path) -> AsyncIterator[E
         system.close()
 
 
-@pytest.fixture(params=["real", "embedded"])
+@pytest.fixture(params=["real", pytest.param("embedded", marks=pytest.mark.soak)])
 def system(request: pytest.FixtureRequest) -> System:
-    """Both, one after the other."""
+    """The real parts; in `make soak` the embedded ones too. On these `make test` runs the demo and one press to
+    its end."""
     running: System = request.getfixturevalue(f"{request.param}_system")
     return running

@@ -1,5 +1,6 @@
 """A press published over MQTT appears on an open page and is worked to its end there."""
 
+import pytest
 from playwright.async_api import Browser, expect
 
 from tests.e2e.street import SOS_TOPIC, press, register_home
@@ -7,6 +8,7 @@ from tests.e2e.system import PASSWORD, System
 from tests.parts.browser import PHONE, page_of, screenshot
 
 
+@pytest.mark.parametrize("system", ["real", "embedded"], indirect=True)
 async def test_a_press_over_mqtt_is_worked_to_its_end_on_a_telephone(
     system: System, browser: Browser
 ) -> None:
@@ -32,7 +34,6 @@ async def test_a_press_over_mqtt_is_worked_to_its_end_on_a_telephone(
         await page.get_by_role("button", name="出发").click()
         await page.get_by_role("button", name="到达").click()
         await page.get_by_role("radio", name="已上门帮助").check()
-        await page.get_by_role("button", name="处置完成").click()
-        await page.get_by_role("button", name="办结").click()
+        await page.get_by_role("button", name="办结", exact=True).click()
         await expect(page.get_by_text("这个任务已结束。")).to_be_visible()
     assert system.api("GET", "/tasks/1")["task"]["outcome"] == "helped_on_site"

@@ -46,6 +46,7 @@ async def _day(
     assert not day.failures, "\n".join(day.failures)
 
 
+@pytest.mark.soak
 async def test_a_day_of_a_neighbourhood(database: Database, catalogue: Catalogue, tmp_path: Path) -> None:
     size = Size(homes=200, covers=20, kiosks=2)
     rates = Rates(
