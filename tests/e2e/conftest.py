@@ -72,6 +72,6 @@ async def embedded_system(tmp_path: Path, settled_demo: Path) -> AsyncIterator[E
 
 @pytest.fixture(params=["real", pytest.param("embedded", marks=pytest.mark.soak)])
 def system(request: pytest.FixtureRequest) -> System:
-    """The real parts; in `make soak` the embedded ones too. On these `make test` runs the demo and a press."""
+    """The real parts; in `make soak` the embedded ones too (else: the demo, and one press)."""
     running: System = request.getfixturevalue(f"{request.param}_system")
     return running
