@@ -4,8 +4,8 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 ARGS ?=
-# The tests wait as long as they compute: one worker more than there are cores.
-WORKERS ?= $$(( $$(nproc) + 1 ))
+# The tests wait as long as they compute: two workers more than there are cores.
+WORKERS ?= $$(( $$(nproc) + 2 ))
 # Every test of whole systems starts Python many times over: what is compiled once is kept.
 unexport PYTHONDONTWRITEBYTECODE
 

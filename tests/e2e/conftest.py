@@ -7,12 +7,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e import brokers
 from tests.e2e.settled import Settled, copied
 from tests.e2e.street import register_home
 from tests.e2e.system import EmbeddedSystem, RealSystem, System
 from tests.parts.influx import Bucket, Influx
 from tests.parts.mosquitto import Mosquitto
 from tests.parts.postgres import Postgres
+
+mosquitto = brokers.mosquitto
+device_broker = brokers.device_broker
 
 
 @pytest.fixture

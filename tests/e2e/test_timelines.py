@@ -47,7 +47,7 @@ async def test_a_press_becomes_a_task_and_is_worked_to_its_end(system: System) -
     assert open_tasks(system) == []
     timeline = system.api("GET", path)["timeline"]
     told = [entry["action"] for entry in timeline if entry["action"] not in TELLING]
-    assert told == ["opened", "acknowledge", "depart", "arrive", "resolve", "close"]
+    assert told == ["opened", "acknowledge", "depart", "arrive", "resolve", "close", "follow_up"]
 
     await publish(system, SOS_TOPIC, press(10))
     (again,) = await wait_for("a new task for a new press", lambda: open_tasks(system))
