@@ -1,5 +1,5 @@
-"""The brokers of whole systems: apart from those of other tests, whose gateways bear the same names, since what
-a broker retains of one gateway would reach the other."""
+"""The brokers of whole systems, apart from those of other tests: there are gateways of the same names there,
+and what a broker retains of one would reach the other."""
 
 from collections.abc import Iterator
 
