@@ -13,6 +13,8 @@ from tests.browser.site import FALL, Site
 from tests.parts.browser import DESK, PHONE, WALL, View, wider_than_window
 
 LIVE = "#live-pill[data-state=live]"
+LONG_MS = 30_000
+"""Far more than an answer takes, also beside other work."""
 
 
 async def test_a_press_appears_and_is_worked_to_its_end(street: Site, visit: Visit) -> None:
@@ -86,9 +88,12 @@ async def test_a_lost_race_says_who_has_it(street: Site, visit: Visit) -> None:
     async with visit("carer") as page:
         await page.route("**/live/**", lambda route: route.abort())  # this page does not hear of it in time
         await page.reload()
+        await expect(
+            page.locator("#task-1 [data-htmx-powered]").first
+        ).to_be_attached()  # the script is there
         street.act("carer2", TaskAction.ACKNOWLEDGE)
         await page.locator("#task-1").get_by_role("button", name="接单").click()
-        await expect(page.locator("#task-1 .problem")).to_contain_text("周丽 已在")
+        await expect(page.locator("#task-1 .problem")).to_contain_text("周丽 已在", timeout=LONG_MS)
         await expect(page.locator("#task-1").get_by_role("button", name="接单")).to_have_count(0)
     assert street.task().version == 2
 
