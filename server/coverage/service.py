@@ -15,6 +15,7 @@ from server.figures.model import Light, light
 from server.figures.months import Month
 from server.figures.policy import FiguresPolicy
 from server.policies.service import current
+from server.users import areas
 from server.users.viewer import Viewer
 
 MOST: Final = 200
@@ -85,10 +86,10 @@ def month(
     )
 
 
-def scope(session: Session, area: str | None) -> set[str] | None:
+def scope(session: Session, area: str | None) -> frozenset[str] | None:
     """The areas of a question; None where it is about all. Raises NotFoundError."""
     if not area:
         return None
     if session.get(Area, area) is None:
         raise NotFoundError(f"there is no area {area[:60]!r}")
-    return views.areas_under(session, area)
+    return areas.subtree(session, area)

@@ -244,20 +244,6 @@ def names_of(session: Session, viewer: Viewer, resident_ids: Collection[str]) ->
     }
 
 
-def areas_under(session: Session, area_id: str) -> set[str]:
-    """The area with all that lie in it."""
-    children: dict[str | None, list[str]] = {}
-    for child, parent in session.execute(select(Area.id, Area.parent_id)):
-        children.setdefault(parent, []).append(child)
-    found, waiting = set(), [area_id]
-    while waiting:
-        one = waiting.pop()
-        if one not in found:
-            found.add(one)
-            waiting += children.get(one, [])
-    return found
-
-
 def _within(query: S, area_ids: Collection[str] | None) -> S:
     return query if area_ids is None else query.where(Resident.area_id.in_(area_ids))
 

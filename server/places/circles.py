@@ -1,17 +1,12 @@
 """Which homes lie within the circle of a station. Over the ground, as the crow flies."""
 
 from dataclasses import dataclass
-from math import asin, cos, radians, sin, sqrt
-from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from server.db.models import Resident, Station
-
-EARTH_M: Final = 6_371_000
-Spot = tuple[float, float]
-"""Latitude and longitude in degrees."""
+from server.places.ground import metres
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +15,6 @@ class Home:
 
     resident_id: str
     metres: int
-
-
-def metres(one: Spot, other: Spot) -> float:
-    """The distance between two places over the ground."""
-    (a, b), (c, d) = ((radians(x), radians(y)) for x, y in (one, other))
-    return 2 * EARTH_M * asin(sqrt(sin((c - a) / 2) ** 2 + cos(a) * cos(c) * sin((d - b) / 2) ** 2))
 
 
 def homes_of(session: Session, station: Station) -> list[Home]:

@@ -5,6 +5,7 @@ from typing import Final
 
 from server.alarms.policy import JoiningPolicy
 from server.coverage.policy import CoveragePolicy
+from server.errors import NotFoundError
 from server.figures.policy import FiguresPolicy
 from server.kiosks.policy import KioskPolicy
 from server.notify.health import ChannelPolicy
@@ -36,3 +37,11 @@ _ALL: Final[tuple[type[Policy], ...]] = (
     KioskPolicy,
 )
 POLICIES: Final[Mapping[str, type[Policy]]] = {policy.NAME: policy for policy in _ALL}
+
+
+def found(name: str) -> type[Policy]:
+    """The policy of this name. Raises NotFoundError."""
+    policy = POLICIES.get(name)
+    if policy is None:
+        raise NotFoundError(f"there is no policy {name!r}: there are {', '.join(POLICIES)}")
+    return policy

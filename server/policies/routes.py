@@ -8,10 +8,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from server.clock import now
 from server.dependencies import GetContext, GetViewer
-from server.errors import InvalidError, NotFoundError
+from server.errors import InvalidError
 from server.policies import service
-from server.policies.catalogue import POLICIES
-from server.policies.model import Policy
+from server.policies.catalogue import POLICIES, found
 from server.users.roles import Right
 
 router = APIRouter(tags=["policies"])
@@ -58,7 +57,7 @@ def list_policies(context: GetContext, viewer: GetViewer) -> list[PolicyOut]:
 def policy_versions(context: GetContext, viewer: GetViewer, name: str) -> list[VersionOut]:
     """All versions of one, the newest first."""
     viewer.require(Right.PLAYBOOKS)
-    _found(name)
+    found(name)
     with context.database.read() as session:
         return [VersionOut.model_validate(row) for row in service.history(session, name)]
 
@@ -66,7 +65,7 @@ def policy_versions(context: GetContext, viewer: GetViewer, name: str) -> list[V
 @router.put("/policies/{name}")
 def put_policy(context: GetContext, viewer: GetViewer, name: str, body: dict[str, Any]) -> list[VersionOut]:
     """Writes the next version: what `body` leaves out is as packaged."""
-    policy = _found(name)
+    policy = found(name)
     try:
         wanted = policy.model_validate(body)
     except ValidationError as error:
@@ -79,10 +78,3 @@ def put_policy(context: GetContext, viewer: GetViewer, name: str, body: dict[str
         service.put(session, viewer, wanted, now=now())
     with context.database.read() as session:
         return [VersionOut.model_validate(row) for row in service.history(session, name)]
-
-
-def _found(name: str) -> type[Policy]:
-    policy = POLICIES.get(name)
-    if policy is None:
-        raise NotFoundError(f"there is no policy {name!r}: there are {', '.join(POLICIES)}")
-    return policy

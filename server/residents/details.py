@@ -23,7 +23,7 @@ from server.db.models import (
     Station,
     User,
 )
-from server.places.circles import metres
+from server.places.ground import metres
 from server.residents import absences, consents, contacts, erasure, lists
 from server.residents.absences import Away
 from server.tasks import repository as tasks

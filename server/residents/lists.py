@@ -12,6 +12,7 @@ from server.db.models import Absence, Area, Consent, Resident, UnprotectedSpan
 from server.residents.absences import Away, away
 from server.residents.consents import given
 from server.tasks.views import MASK
+from server.users import areas
 from server.users.viewer import Viewer
 
 AT_ONCE: Final = 100
@@ -81,7 +82,7 @@ def listed(
         columns = (Resident.id, Resident.name, Resident.address) if viewer.unmasked else (Resident.id,)
         query = query.where(or_(*(one.icontains(wanted.search, autoescape=True) for one in columns)))
     if wanted.area_id:
-        query = query.where(Resident.area_id.in_(below(session, wanted.area_id)))
+        query = query.where(Resident.area_id.in_(areas.subtree(session, wanted.area_id)))
     if wanted.risk:
         query = query.where(Resident.risk == wanted.risk)
     if wanted.away:
@@ -112,20 +113,6 @@ def causes(session: Session, resident_ids: Collection[str]) -> dict[str, tuple[s
     found: dict[str, tuple[str, ...]] = {}
     for resident_id, cause in session.execute(query.distinct().order_by(UnprotectedSpan.cause)):
         found[resident_id] = (*found.get(resident_id, ()), cause)
-    return found
-
-
-def below(session: Session, area_id: str) -> set[str]:
-    """The area and all areas in it."""
-    children: dict[str | None, list[str]] = {}
-    for key, parent in session.execute(select(Area.id, Area.parent_id)):
-        children.setdefault(parent, []).append(key)
-    found, waiting = {area_id}, [area_id]
-    while waiting:
-        for child in children.get(waiting.pop(), ()):
-            if child not in found:
-                found.add(child)
-                waiting.append(child)
     return found
 
 

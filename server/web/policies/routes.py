@@ -8,10 +8,8 @@ from pydantic import ValidationError
 
 from server.clock import now
 from server.dependencies import GetContext, GetViewer
-from server.errors import NotFoundError
 from server.policies import service
-from server.policies.catalogue import POLICIES
-from server.policies.model import Policy
+from server.policies.catalogue import POLICIES, found
 from server.users.roles import Right
 from server.web.policies import form
 from server.web.rendering import language_of, render
@@ -43,7 +41,7 @@ def listed(request: Request, context: GetContext, viewer: GetViewer) -> Response
 def edit(request: Request, context: GetContext, viewer: GetViewer, policy_name: str) -> Response:
     """The form of one, and its history."""
     viewer.require(Right.PLAYBOOKS)
-    policy = _found(policy_name)
+    policy = found(policy_name)
     language = language_of(request, viewer)
     with context.database.read() as session:
         now_says = service.current(session, policy)
@@ -65,7 +63,7 @@ def edit(request: Request, context: GetContext, viewer: GetViewer, policy_name: 
 async def save(request: Request, context: GetContext, viewer: GetViewer, policy_name: str) -> Response:
     """Saves the next version, or goes back to the packaged one."""
     viewer.require(Right.PLAYBOOKS)
-    policy = _found(policy_name)
+    policy = found(policy_name)
     language = language_of(request, viewer)
     fields = {key: value for key, value in (await request.form()).multi_items() if isinstance(value, str)}
     try:
@@ -86,10 +84,3 @@ async def save(request: Request, context: GetContext, viewer: GetViewer, policy_
     with context.database.write() as session:
         service.put(session, viewer, wanted, now=now())
     return RedirectResponse(str(request.app.url_path_for("policies:edit", policy_name=policy_name)), 303)
-
-
-def _found(name: str) -> type[Policy]:
-    policy = POLICIES.get(name)
-    if policy is None:
-        raise NotFoundError(f"there is no policy {name!r}: there are {', '.join(POLICIES)}")
-    return policy
