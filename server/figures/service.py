@@ -1,6 +1,6 @@
 """A month's figures: what pages, exports and the printed report show."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -84,7 +84,7 @@ def _trend(
     return tuple(_named(found.get(number, Row(key="")), one.text) for number, one in enumerate(shown))
 
 
-def _scope(session: Session, month: Month, area_ids: set[str] | None) -> Scope:
+def _scope(session: Session, month: Month, area_ids: Collection[str] | None) -> Scope:
     outcomes = current(session, TaskPolicy)
     return Scope(
         start=month.start,
