@@ -33,10 +33,18 @@ async def test_a_press_appears_and_is_worked_to_its_end(street: Site, visit: Vis
         await expect(page.get_by_role("link", name="021-65430001").first).to_have_attribute(
             "href", "tel:02165430001"
         )
+        await expect(page.locator(".advise")).to_be_in_viewport(ratio=1)
         await page.get_by_role("button", name="出发").click()
+        await expect(page.locator("#task-state")).to_contain_text("在路上")
+        await expect(page.locator(".acts")).to_be_focused()  # a keyboard goes on from there
+        await _closing_form_opens_and_goes(page)
         await page.get_by_role("button", name="到达").click()
-        await page.get_by_role("radio", name="已上门帮助").check()
+        await page.get_by_role("link", name="办结").click()
+        await page.get_by_role("dialog").get_by_role("radio", name="已上门帮助").check()
         await page.locator("#act-close textarea").fill("已扶起，无外伤")
+        street.press()  # what others do shows behind it, and it stays
+        await expect(page.locator(".times")).to_contain_text("2 次")
+        assert await page.evaluate("document.getElementById('end').matches(':modal')")
         await page.get_by_role("button", name="处置完成，稍后办结").click()
         await expect(page.locator(".detail-head .state")).to_contain_text("已处置")
         await page.get_by_role("button", name="办结", exact=True).click()
@@ -46,12 +54,26 @@ async def test_a_press_appears_and_is_worked_to_its_end(street: Site, visit: Vis
     assert street.task().outcome == "helped_on_site"
 
 
+async def _closing_form_opens_and_goes(page: Page) -> None:
+    """The bar's link opens it over the page from anywhere, Escape leads back to the link."""
+    await page.evaluate("scrollTo(0, 0)")
+    link = page.get_by_role("link", name="办结")
+    await expect(link).to_be_in_viewport(ratio=1)
+    await link.press("Enter")
+    form = page.get_by_role("dialog", name="办结")
+    await expect(form.get_by_role("button", name="办结", exact=True)).to_be_in_viewport(ratio=1)
+    await page.keyboard.press("Escape")
+    await expect(link).to_be_focused()
+    await expect(form).to_be_hidden()
+
+
 async def test_a_false_alarm_is_closed_with_three_taps(street: Site, visit: Visit) -> None:
     """Outcome, cause, close; the cause is asked for only where it is needed."""
     street.press()
     for action in (TaskAction.ACKNOWLEDGE, TaskAction.ARRIVE):
         street.act("carer", action)
     async with visit("carer", "/tasks/1", view=PHONE) as page:
+        await page.get_by_role("link", name="办结").click()
         await expect(page.locator(".causes")).to_be_hidden()
         await page.get_by_role("radio", name="误报").check()
         await page.get_by_role("radio", name="宠物").check()
@@ -142,13 +164,16 @@ async def test_a_double_tap_is_one_request(street: Site, visit: Visit) -> None:
 async def test_it_works_without_scripts(street: Site, visit: Visit) -> None:
     """The main way of a task with plain forms."""
     street.press()
-    async with visit("carer") as page:
+    async with visit("carer", view=PHONE) as page:
         await page.route("**/*.js*", lambda route: route.abort())
         await page.goto("/tasks")
         await page.get_by_role("button", name="接单").click()
         await page.wait_for_url("**/tasks/1")
         await page.get_by_role("button", name="出发").click()
         await expect(page.locator(".detail-head .state")).to_contain_text("在路上")
+        await page.get_by_role("button", name="到达").click()
+        await page.get_by_role("link", name="办结").click()
+        await expect(page.get_by_text("结果如何？")).to_be_in_viewport()
 
 
 @pytest.mark.parametrize("view", [PHONE, DESK, WALL], ids=["phone", "desk", "wall"])

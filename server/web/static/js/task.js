@@ -6,11 +6,33 @@ import { connect } from "./live.js";
 import { placeMap } from "./street.js";
 
 const CHART_EVERY_MS = 20000;
+let answered = false;
 const page = () => document.getElementById("task-page");
 
 function refresh() {
   window.htmx.ajax("GET", page().dataset.self, { target: "#task-page", swap: "outerMorph" });
 }
+
+// On a telephone the bar's "close" opens the closing form over the page. Its place on the page is where it is
+// without this script, and where it is again afterwards; what was typed stays in it.
+const drawer = () => document.getElementById("end");
+
+document.addEventListener("click", (event) => {
+  if (event.target.closest?.("a[data-opens=end]") && CSS.supports("selector(:modal)") && drawer()) {
+    event.preventDefault();
+    drawer().closest("details")?.setAttribute("open", "");
+    drawer().open = false;
+    drawer().showModal();
+  } else if (event.target.closest?.("[data-closes=end]") || event.target === drawer()) {
+    if (drawer().matches(":modal")) drawer().close();
+  }
+});
+
+document.addEventListener("close", (event) => {
+  if (event.target !== drawer()) return;
+  drawer().open = true;
+  drawer().closest("details")?.removeAttribute("open");
+}, true);
 
 // What was typed stays while others act (the morph keeps it); what was sent goes.
 document.addEventListener("htmx:after:request", (event) => {
@@ -18,6 +40,15 @@ document.addEventListener("htmx:after:request", (event) => {
   if (!form || event.detail.ctx.response.status >= 400) return;
   form.reset();
   form.closest("details")?.removeAttribute("open");
+  answered = true;
+});
+
+// The step that was taken is gone from the page, and the keyboard's place with it: the next one comes after this.
+document.addEventListener("htmx:after:swap", () => {
+  if (answered && document.activeElement === document.body) {
+    document.querySelector(".acts")?.focus({ preventScroll: true });
+  }
+  answered = false;
 });
 
 // Two answers may overtake each other: an older state never covers a newer one.
