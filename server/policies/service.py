@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from server.audit import service as audit
 from server.db.models import StoredPolicy, User
 from server.policies.model import Policy
+from server.users import reach
 from server.users.roles import Right
 from server.users.viewer import Viewer
 
@@ -41,8 +42,12 @@ def version(session: Session, name: str) -> int | None:
 
 
 def put(session: Session, viewer: Viewer, policy: Policy, *, now: datetime) -> None:
-    """Writes the next version. The one before becomes history. The same again changes nothing."""
+    """Writes the next version. The one before becomes history. The same again changes nothing.
+
+    Raises ForbiddenError; InvalidError for somebody with an area, since policies count in all of them.
+    """
     viewer.require(Right.PLAYBOOKS)
+    reach.require_everywhere(viewer, "rules")
     document: dict[str, Any] = policy.model_dump(mode="json")
     row = session.scalar(
         select(StoredPolicy)

@@ -58,7 +58,8 @@ def enter(session: Session, viewer: Viewer, wanted: ShiftIn, *, now: datetime) -
     """Writes the shifts; those that are there already are left as they are. Overlaps are told, not refused:
     a person may stand in for two.
 
-    Raises NotFoundError for an unknown person, area or station; InvalidError for one who is disabled.
+    Raises NotFoundError for an unknown person, area or station; InvalidError for one who is disabled, and
+    for a shift everywhere, where the writer has an area.
     """
     viewer.require(Right.PLAYBOOKS)
     _check(session, viewer, wanted)
@@ -96,9 +97,11 @@ def enter(session: Session, viewer: Viewer, wanted: ShiftIn, *, now: datetime) -
 
 
 def cancel(session: Session, viewer: Viewer, shift_id: int, *, now: datetime) -> None:
-    """Takes a shift out of the roster; swaps that were asked for it are withdrawn."""
+    """Takes a shift out of the roster; swaps that were asked for it are withdrawn. Raises NotFoundError,
+    ForbiddenError; InvalidError for a shift everywhere, where the writer has an area."""
     viewer.require(Right.PLAYBOOKS)
     shift = _locked(session, shift_id)
+    _check_place(viewer, shift.area_id, shift.station_id)
     if shift.cancelled_at is not None:
         return
     shift.cancelled_at = now
@@ -189,10 +192,16 @@ def _check(session: Session, viewer: Viewer, wanted: ShiftIn) -> None:
         raise NotFoundError(f"there is no person {wanted.user_id}")
     if user.disabled_at is not None:
         raise InvalidError(f"{user.name} does not work here any more")
+    _check_place(viewer, wanted.area_id, wanted.station_id)
     if wanted.area_id and not reach.known(session, Area, wanted.area_id):
         raise NotFoundError(f"there is no area {wanted.area_id!r}")
     if wanted.station_id and not reach.known(session, Station, wanted.station_id):
         raise NotFoundError(f"there is no station {wanted.station_id!r}")
+
+
+def _check_place(viewer: Viewer, area_id: str | None, station_id: str | None) -> None:
+    if not area_id and not station_id:
+        reach.require_everywhere(viewer, "shifts without a place")
 
 
 def _locked(session: Session, shift_id: int) -> Shift:

@@ -99,13 +99,14 @@ def within(database: Database, viewer: Viewer) -> Database:
     return database.seen(_options(viewer), {_VIEWER: viewer})
 
 
-def known(session: Session, model: type[Base], key: str | int) -> bool:
-    """Whether there is such a thing to refer to, for whoever works in this session."""
+def known(session: Session, model: type[Base], key: str | int, *, changing: bool = False) -> bool:
+    """Whether there is such a thing to refer to, for whoever works in this session. `changing`: in a way
+    that changes what happens there."""
     viewer: Viewer | None = session.info.get(_VIEWER)
     identity: Any = model.id  # type: ignore[attr-defined]  # the models that are referred to all have one
     query = select(identity).where(identity == key)
     if viewer is not None:
-        query = query.where(condition(viewer, model, changing=model is Area))
+        query = query.where(condition(viewer, model, changing=changing or model is Area))
     return session.scalar(query) is not None
 
 
@@ -263,6 +264,19 @@ def _shift(c: Any, viewer: Viewer) -> ColumnElement[bool]:
     return _there(c.user_id, User, viewer, _serving)
 
 
+def _shift_changed(c: Any, viewer: Viewer) -> ColumnElement[bool]:
+    """A shift for an area or a station of here, and one's own; one for everywhere counts for others too."""
+    return or_(
+        c.area_id.in_(_areas(viewer)),
+        _there(c.station_id, Station, viewer, _in_area),
+        c.user_id == viewer.user_id,
+    )
+
+
+def _swap_changed(c: Any, viewer: Viewer) -> ColumnElement[bool]:
+    return or_(_there(c.shift_id, Shift, viewer, _shift_changed), c.to_id == viewer.user_id)
+
+
 def _audit(c: Any, viewer: Viewer) -> ColumnElement[bool]:
     """What somebody did oneself, and what was done to things that are here: people's are not."""
     things: dict[str, type[Base]] = {
@@ -314,5 +328,7 @@ _CHANGED: Final[dict[type[Base], Rows]] = {
     Gateway: _in_area,
     Window: _scoped,
     User: _person,
+    Shift: _shift_changed,
+    ShiftSwap: _swap_changed,
 }
 """Where less may be changed, or referred to, than is seen: what stands around counts for others too."""

@@ -44,7 +44,7 @@ def declare(session: Session, viewer: Viewer, wanted: WindowIn, *, now: datetime
     """Writes a window down. Raises ForbiddenError, NotFoundError (no such place), InvalidError (it ends
     before it begins, or lasts too long)."""
     _require(session, viewer, kind=wanted.kind, scope=(wanted.scope_kind, wanted.scope_id))
-    if not reach.known(session, _SCOPES[wanted.scope_kind], wanted.scope_id):
+    if not reach.known(session, _SCOPES[wanted.scope_kind], wanted.scope_id, changing=True):
         raise NotFoundError(f"there is no {wanted.scope_kind} {wanted.scope_id!r}")
     since = max(wanted.since or now, now)
     if wanted.until <= since:

@@ -9,6 +9,8 @@ ZH: Final[dict[str, str]] = {
     "policies.packaged": "系统自带",
     "policies.versions": "已修改 {count} 次",
     "policies.edit": "修改",
+    "policies.look": "查看",
+    "policies.whole": "这些规则对所有片区生效，只有不限片区的主管可以修改；您可以查看。",
     "policies.save": "保存",
     "policies.reset": "恢复系统自带",
     "policies.history": "历史",
@@ -38,6 +40,9 @@ EN: Final[dict[str, str]] = {
     "policies.packaged": "as packaged",
     "policies.versions": "changed {count} times",
     "policies.edit": "Change",
+    "policies.look": "Read",
+    "policies.whole": "These rules count in all areas: only managers without an area change them. You can "
+    "read them.",
     "policies.save": "Save",
     "policies.reset": "Back to the packaged ones",
     "policies.history": "History",

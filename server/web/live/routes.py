@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from server.db.database import Change
-from server.db.models import Gateway
+from server.db.models import Gateway, QuarantinedMessage
 from server.dependencies import GetContext, GetViewer
 from server.tasks import repository
 from server.users import reach
@@ -54,9 +54,10 @@ def changes(context: GetContext, viewer: GetViewer) -> Response:
                     return
         elif change.kind not in ("gateway", "quarantine") or not viewer.may(Right.VIEW_DEVICES):
             return
-        elif change.kind == "gateway" and viewer.area_ids is not None:
+        elif viewer.area_ids is not None:
+            row = QuarantinedMessage if change.kind == "quarantine" else Gateway
             with context.database.read() as session:
-                if session.get(Gateway, change.id) is None:
+                if session.get(row, int(change.id) if row is QuarantinedMessage else change.id) is None:
                     return
         yield "change", json.dumps({"kind": change.kind, "id": change.id, "what": change.what})
 

@@ -10,6 +10,7 @@ from server.clock import now
 from server.dependencies import GetContext, GetViewer
 from server.policies import service
 from server.policies.catalogue import POLICIES, found
+from server.users import reach
 from server.users.roles import Right
 from server.web.policies import form
 from server.web.rendering import language_of, render
@@ -34,12 +35,19 @@ def listed(request: Request, context: GetContext, viewer: GetViewer) -> Response
             }
             for name, policy in POLICIES.items()
         ]
-    return render(request, "policies/list.html", viewer, here="policies:list", policies=shown)
+    return render(
+        request,
+        "policies/list.html",
+        viewer,
+        here="policies:list",
+        policies=shown,
+        writes=viewer.area_ids is None,
+    )
 
 
 @router.get("/policies/{policy_name}", name="policies:edit")
 def edit(request: Request, context: GetContext, viewer: GetViewer, policy_name: str) -> Response:
-    """The form of one, and its history."""
+    """The form of one, and its history; to read only for people with an area."""
     viewer.require(Right.PLAYBOOKS)
     policy = found(policy_name)
     language = language_of(request, viewer)
@@ -56,6 +64,7 @@ def edit(request: Request, context: GetContext, viewer: GetViewer, policy_name: 
         inputs=form.inputs(now_says, language),
         history=[(row, person, form.summary(service.read(policy, row), language)) for row, person in history],
         problems=[],
+        writes=viewer.area_ids is None,
     )
 
 
@@ -63,6 +72,7 @@ def edit(request: Request, context: GetContext, viewer: GetViewer, policy_name: 
 async def save(request: Request, context: GetContext, viewer: GetViewer, policy_name: str) -> Response:
     """Saves the next version, or goes back to the packaged one."""
     viewer.require(Right.PLAYBOOKS)
+    reach.require_everywhere(viewer, "rules")
     policy = found(policy_name)
     language = language_of(request, viewer)
     fields = {key: value for key, value in (await request.form()).multi_items() if isinstance(value, str)}
@@ -80,6 +90,7 @@ async def save(request: Request, context: GetContext, viewer: GetViewer, policy_
             inputs=form.again(policy, fields, language),
             history=[],
             problems=form.wrong(policy, error, language),
+            writes=True,
         )
     with context.database.write() as session:
         service.put(session, viewer, wanted, now=now())

@@ -129,7 +129,9 @@ def _week(
         gaps = weeks.ahead(session, now=now())
         swaps = service.swaps(session, user_id=None if writes else viewer.user_id, limit=20)
         known = session.scalars(select(User).where(reach.serving(viewer)).order_by(User.name, User.id)).all()
-        areas = session.execute(select(Area.id, Area.name).order_by(Area.kind.desc(), Area.name)).all()
+        mine = reach.condition(viewer, Area, changing=True)
+        ordered = (Area.kind.desc(), Area.name)
+        areas = session.execute(select(Area.id, Area.name).where(mine).order_by(*ordered)).all()
         stations = session.execute(select(Station.id, Station.name).order_by(Station.name)).all()
     monday = days[0].day
     return render(
@@ -150,6 +152,8 @@ def _week(
         areas=areas,
         stations=stations,
         writes=writes,
+        everywhere=viewer.area_ids is None,
+        mine={each.id for each in (*areas, *stations)},
         edits_people=viewer.may(Right.EDIT_PEOPLE),
         problems=problems or [],
         overlapping=overlapping,

@@ -1,14 +1,24 @@
 """Two communities of one subdistrict with the same things in each; `alfa` and `zulu` stand in every name and
 id of theirs, so that an answer can be searched for the other's."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Final
+
+from fastapi import APIRouter
+from fastapi.routing import APIRoute
+from sqlalchemy import select
 
 from firmware_profiles import Catalogue
 from gateway.rules.model import Severity, TaskKind
 from gateway.wire import AlarmMessage
 from server.alarms import service as alarms
+from server.alarms.texts import RuleTexts
 from server.clock import now, to_ms
+from server.context import Context
 from server.db.database import Database
 from server.db.models import (
     Absence,
@@ -32,10 +42,15 @@ from server.db.models import (
 )
 from server.devices.schemas import DeviceIn
 from server.devices.service import register
+from server.live.bus import Bus
 from server.places import schemas, service
 from server.residents.schemas import ContactIn
+from server.settings import ServerSettings
+from server.timeseries.sqlite import SqliteStore
 from server.users import service as users
+from server.users import sessions
 from server.users.roles import Role
+from server.web.pages import ROUTERS
 from tests.contract.server.conftest import NOW
 
 HERE, THERE = "alfa", "zulu"
@@ -66,6 +81,32 @@ def staff(database: Database, role: Role, name: str, area_id: str | None) -> int
         user = users.add(session, login=name, name=name, role=role, password="correct horse", now=NOW)
         user.area_id = area_id
         return user.id
+
+
+@asynccontextmanager
+async def served(database: Database, catalogue: Catalogue, folder: Path) -> AsyncIterator[Context]:
+    """Both laid out, and what a server's pages need."""
+    lay(database, catalogue)
+    store = SqliteStore(folder / "readings.db")
+    yield Context(
+        settings=ServerSettings(data=folder, photos=folder / "photos"),
+        database=database,
+        store=store,
+        catalogue=catalogue,
+        texts=RuleTexts(catalogue.values()),
+        bus=Bus(asyncio.get_running_loop()),
+    )
+    await store.close()
+
+
+def token(database: Database, role: Role, area_id: str | None, name: str = "") -> dict[str, str]:
+    """The header of somebody new with this role and area."""
+    login = name or f"walker-{role}"
+    staff(database, role, login, area_id)
+    with database.write() as session:
+        user = session.scalars(select(User).where(User.login == login)).one()
+        made = sessions.new_token(session, user, name="walk", expires_at=None, now=now())
+    return {"authorization": f"Bearer {made}"}
 
 
 def _community(database: Database, catalogue: Catalogue, name: str, latitude: float) -> None:
@@ -209,6 +250,19 @@ def _records(database: Database, name: str, person: int, other: int) -> None:
                 ),
             ]
         )  # fmt: skip
+
+
+def page_routes(router: APIRouter | None = None) -> list[APIRoute]:
+    """All routes of the pages, those of routers within routers too."""
+    if router is None:
+        return [route for each in ROUTERS for route in page_routes(each)]
+    found: list[APIRoute] = []
+    for route in router.routes:
+        if isinstance(route, APIRoute):
+            found.append(route)
+        elif (inner := getattr(route, "original_router", None)) is not None:
+            found += page_routes(inner)
+    return found
 
 
 def numbers(database: Database, name: str) -> dict[str, str]:

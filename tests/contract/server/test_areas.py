@@ -1,6 +1,5 @@
 """Whoever has an area sees and changes what lies in it, and nothing else: every page, every route."""
 
-import asyncio
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -9,32 +8,29 @@ from pathlib import Path
 import httpx
 import pytest
 from fastapi import FastAPI
-from fastapi.routing import APIRoute
 from sqlalchemy import func, select
 
 from firmware_profiles import Catalogue
-from server.alarms.texts import RuleTexts
 from server.app import create_app
 from server.clock import now
 from server.context import Context
 from server.db.base import Base
 from server.db.database import Database
-from server.db.models import Delivery, DispatchStep, Position, Resident, Task, User, Well
+from server.db.models import Delivery, DispatchStep, Position, Resident, Shift, Task, User, Well
 from server.dispatch import people
 from server.dispatch.core import Who, WhoKind
 from server.errors import NotFoundError
-from server.live.bus import Bus
-from server.settings import ServerSettings
+from server.places import service as places
+from server.places.schemas import GatewayIn
+from server.policies.catalogue import POLICIES
 from server.tasks import repository, service
 from server.tasks.acts import Act
 from server.tasks.states import TaskAction
-from server.timeseries.sqlite import SqliteStore
 from server.users import gate, reach, sessions
 from server.users.roles import Role
 from server.users.viewer import Viewer
-from server.web.pages import ROUTERS
 from tests.contract.server import communities
-from tests.contract.server.communities import HERE, THERE
+from tests.contract.server.communities import HERE, THERE, token
 
 KEYS = {
     "areas": HERE,
@@ -49,24 +45,15 @@ KEYS = {
 }
 """What `{key}` means, by what stands before it."""
 WHO = (Role.MANAGER, Role.DISPATCHER, Role.CARER, Role.MAINTENANCE)
-OWN = re.compile(r"/(live|healthz|readyz|metrics|static|enrol/|logout|take)|[.](pdf|zip)$")
-"""Streams never end; packed files show nothing to a search, and are made of what pages show; the others are
-nobody's."""
+OWN = re.compile(r"/live$|/(live/|healthz|readyz|metrics|static|enrol/|logout|take)|[.](pdf|zip)$")
+"""Streams never end (see `test_areas_live`); packed files show nothing to a search, and are made of what
+pages show; the others are nobody's."""
 
 
 @pytest.fixture
 async def context(database: Database, catalogue: Catalogue, tmp_path: Path) -> AsyncIterator[Context]:
-    communities.lay(database, catalogue)
-    store = SqliteStore(tmp_path / "readings.db")
-    yield Context(
-        settings=ServerSettings(data=tmp_path, photos=tmp_path / "photos"),
-        database=database,
-        store=store,
-        catalogue=catalogue,
-        texts=RuleTexts(catalogue.values()),
-        bus=Bus(asyncio.get_running_loop()),
-    )
-    await store.close()
+    async with communities.served(database, catalogue, tmp_path) as made:
+        yield made
 
 
 @pytest.fixture
@@ -84,10 +71,8 @@ async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 def routes(app: FastAPI) -> list[tuple[str, str]]:
     """All methods and paths of the API and the pages."""
     found = {(method.upper(), path) for path, methods in app.openapi()["paths"].items() for method in methods}
-    for router in ROUTERS:
-        for route in router.routes:
-            if isinstance(route, APIRoute):
-                found |= {(method, route.path) for method in route.methods or ()}
+    for route in communities.page_routes():
+        found |= {(method, route.path) for method in route.methods or ()}
     return sorted((method, path) for method, path in found if not OWN.search(path))
 
 
@@ -116,15 +101,6 @@ def asked(path: str, name: str) -> dict[str, str]:
 def of_things(path: str) -> bool:
     """Whether the path names something that lies somewhere."""
     return any(before not in gate.OTHERS for before, _ in gate.parts(path))
-
-
-def token(database: Database, role: Role, area_id: str | None, name: str = "") -> dict[str, str]:
-    login = name or f"walker-{role}"
-    communities.staff(database, role, login, area_id)
-    with database.write() as session:
-        user = session.scalars(select(User).where(User.login == login)).one()
-        made = sessions.new_token(session, user, name="walk", expires_at=None, now=now())
-    return {"authorization": f"Bearer {made}"}
 
 
 def viewer(database: Database, login: str) -> Viewer:
@@ -198,7 +174,7 @@ def _everything(database: Database) -> dict[str, object]:
 
 def test_every_id_in_an_address_is_known_to_the_gate(catalogue: Catalogue) -> None:
     """Who adds a route says what its id is: otherwise nothing guards it."""
-    paths = {route.path for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)}
+    paths = {route.path for route in communities.page_routes()}
     unknown = {before for path in paths for before, _ in gate.parts(path) if not gate.is_known(before)}
     assert unknown == set()
 
@@ -307,7 +283,15 @@ async def test_what_is_written_refers_to_nothing_outside(context: Context, clien
     there = {"area_id": f"{THERE}-grid", "name": "x", "address": "y"}
     later = (now() + timedelta(hours=1)).isoformat()
     until = (now() + timedelta(hours=2)).isoformat()
-    carer = viewer(context.database, f"{THERE}-carer").user_id
+    carer, own = (viewer(context.database, f"{name}-carer").user_id for name in (THERE, HERE))
+    full = token(context.database, Role.ADMINISTRATOR, HERE)
+    with context.database.write() as session:
+        for_all = Shift(user_id=own, role="carer", starts_at=now(), ends_at=now() + timedelta(hours=1),
+                        created_at=now())  # fmt: skip
+        session.add(for_all)
+        places.put_gateway(session, "street-gw", GatewayIn(area_id="street", name="x"), now=now())
+        session.flush()
+        whole = for_all.id
     asked = [
         ("PUT", "/residents/new-1", there, headers),
         ("PUT", "/wells/new-2", there, builder),
@@ -321,13 +305,18 @@ async def test_what_is_written_refers_to_nothing_outside(context: Context, clien
         ("POST", "/people", {"name": "x", "role": "carer"}, headers),
         ("PUT", "/playbooks/care/critical", PLAN, headers),
         ("PUT", f"/playbooks/care/critical?resident_id={THERE}-r", PLAN, headers),
+        ("DELETE", "/playbooks/care/critical", {}, headers),
+        *(("PUT", f"/policies/{name}", {}, by) for name in POLICIES for by in (headers, full)),
         ("POST", "/rosters/shifts",
          {"user_id": carer, "role": "carer", "starts_at": later, "ends_at": until}, headers),
+        ("POST", "/rosters/shifts",
+         {"user_id": own, "role": "carer", "starts_at": later, "ends_at": until}, headers),
+        ("DELETE", f"/rosters/shifts/{whole}", {}, headers),
         *(
             ("POST", "/windows",
              {"kind": "work", "scope_kind": kind, "scope_id": scope, "until": until, "reason": "x"}, headers)
             for kind, scope in (("area", THERE), ("area", "street"), ("well", f"{THERE}-w"),
-                                ("resident", f"{THERE}-r"))
+                                ("gateway", "street-gw"), ("resident", f"{THERE}-r"))
         ),
         ("POST", f"/tasks/{communities.task_of(HERE)}/reassign", {"assignee_id": carer}, headers),
     ]  # fmt: skip
@@ -337,7 +326,6 @@ async def test_what_is_written_refers_to_nothing_outside(context: Context, clien
     ]
     assert [each for each in answers if each[2] not in (403, 404, 422)] == []
     assert [each for each in answers if each[2] == 403] == []
-    full = token(context.database, Role.ADMINISTRATOR, HERE)
     table = "id,area_id,name,address\n{}-r,{}-grid,x,y\n"
     for resident, area, fits in ((THERE, HERE, False), ("new", THERE, False), (HERE, HERE, True)):
         for apply in ("false", "true"):
