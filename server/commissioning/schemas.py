@@ -120,7 +120,7 @@ def test_out(view: TrialView) -> TestOut:
         position_id=row.position_id,
         device_id=row.device_id,
         state=view.state,
-        task=row.trial["name"],
+        task=view.asked,
         started_at=row.started_at,
         expires_at=row.expires_at,
         seen_at=row.seen_at,

@@ -1,6 +1,6 @@
 """What a person sees of positions and their tests. Residents appear by an initial only."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,9 +8,10 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from firmware_profiles import Catalogue, Profile
+from firmware_profiles import Catalogue, Point, Profile
 from server.commissioning import repository, service
 from server.commissioning.states import Protection, Standing
+from server.commissioning.trial import whole
 from server.db.models import Area, CommissioningTest, Device, Occurrence, Position, Resident, User, Well
 from server.errors import NotFoundError
 from server.tasks.views import MASK
@@ -33,10 +34,13 @@ class PositionView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialView:
-    """One test. `held` are its occurrences that are no alarm, `real` those of the device that became one;
-    `standing` says that a condition it raised has not ended. `seconds` is from the press to the server."""
+    """One test. `asked` says by language what to do, `points` what is known of what was measured. `held` are
+    its occurrences that are no alarm, `real` those of the device that became one; `standing` says that a
+    condition it raised has not ended. `seconds` is from the press to the server."""
 
     test: CommissioningTest
+    asked: Mapping[str, str]
+    points: Mapping[str, Point]
     profile: Profile | None
     position: PositionView
     state: str
@@ -94,17 +98,20 @@ def position(session: Session, position_id: str, *, catalogue: Catalogue, now: d
 def trial(session: Session, test_id: int, *, catalogue: Catalogue, now: datetime) -> TrialView:
     """One test. Raises NotFoundError."""
     row = service.found(session, test_id)
-    device = session.get_one(Device, row.device_id)
+    asked = whole(row.trial)
+    device = session.get(Device, row.device_id)  # none: by now it is held elsewhere, out of sight
     events = repository.events_of(session, row)
     held = tuple(one for one in events if one.test_id == row.id and one.alarm_id is None)
     held = tuple(one for one in held if one.event == "occurred")
     by = session.get(User, row.started_by) if row.started_by is not None else None
-    profile = catalogue.get(device.profile)
+    profile = catalogue.get(device.profile) if device is not None else None
     battery = profile.battery.point if profile is not None and profile.battery is not None else None
-    signals = [name for name in row.trial["watch"] if name != battery and name in row.measured]
+    signals = [name for name in asked["watch"] if name != battery and name in row.measured]
     over = row.ended_at is None and row.expires_at <= now
     return TrialView(
         test=row,
+        asked=asked["name"],
+        points=profile.points if profile is not None else {},
         profile=profile,
         position=position(session, row.position_id, catalogue=catalogue, now=now),
         state=row.ended or ("expired" if over else "seen" if row.seen_at is not None else "waiting"),

@@ -39,7 +39,7 @@ def claim(
     test = repository.running(session, position_id=message.position, device_id=message.device, lock=True)
     if test is None or test.expires_at <= now or message.point is None:
         return None
-    if message.point != test.trial["point"] or not trial.counts(test.trial, message.value):
+    if message.point != trial.whole(test.trial)["point"] or not trial.counts(test.trial, message.value):
         return None
     earliest = test.started_at - CLOCKS
     if not trusted or device_at < earliest or gateway_at < earliest:
@@ -78,6 +78,6 @@ def _see(
     if test.seen_at is None:
         test.seen_at = now
         test.pressed_at = at
-        test.seen = {"via": via, "point": test.trial["point"], "value": value}
+        test.seen = {"via": via, "point": trial.whole(test.trial)["point"], "value": value}
         test.expires_at = now + SIGN
     announce(session, Change(KIND, str(test.id), "seen"))

@@ -228,7 +228,7 @@ def _records(database: Database, name: str, person: int, other: int) -> None:
                 CommissioningTest(
                     position_id=f"{name}-home", device_id=f"{name}-home-d", started_at=moment - 2 * hour,
                     expires_at=moment - hour, ended_at=moment - hour,
-                    trial={"point": "action", "values": [], "watch": [], "name": {}}, ended="signed_off",
+                    trial={}, measured={"gone": 1}, ended="signed_off",
                     note=f"{name}-test",
                     due_at=moment + timedelta(days=2), settled=True,
                 ),

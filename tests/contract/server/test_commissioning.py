@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from firmware_profiles import Catalogue
 from gateway.rules.model import Severity, TaskKind
@@ -12,11 +12,23 @@ from gateway.wire import AlarmMessage
 from server.alarms import service as alarms
 from server.alarms.service import Recorded
 from server.clock import to_ms
-from server.commissioning import repository, service, views
+from server.commissioning import repository, service, views, witness
+from server.commissioning.schemas import test_out as told
 from server.commissioning.states import Protection
 from server.db.database import Database
-from server.db.models import Alarm, AuditEntry, CommissioningTest, Consent, Occurrence, Task
+from server.db.models import (
+    Alarm,
+    Area,
+    Attachment,
+    AuditEntry,
+    CommissioningTest,
+    Consent,
+    Gateway,
+    Occurrence,
+    Task,
+)
 from server.errors import ConflictError, ForbiddenError, InvalidError
+from server.users import reach
 from server.users.roles import Role
 from server.users.viewer import Viewer
 from tests.contract.server.conftest import NOW, person
@@ -135,6 +147,31 @@ def test_the_residents_consent_at_the_sign_off_is_the_consent_to_care(bench: Ben
         (row,) = session.scalars(select(Consent))
     assert (row.resident_id, row.kind, row.given_by) == ("r1", "care", bench.viewer.user_id)
     assert (row.given_at, row.note) == (after(30), service.CONSENT_NOTE)
+
+
+def test_a_test_that_says_little_is_shown_and_holds_nothing_back(bench: Bench) -> None:
+    """A row of before, of a device that is not there for whoever looks: no error, and no alarm lost."""
+    test = bench.start()
+    with bench.database.write() as session:
+        session.get_one(CommissioningTest, test).trial = {}
+    bench.press(30)
+    assert bench.count(Alarm) == 1
+    with bench.database.write() as session:
+        row = session.get_one(CommissioningTest, test)
+        witness.read(session, row, values={"battery": 80.0}, at=after(40), now=after(41))
+    apart = reach.within(
+        bench.database, Viewer(user_id=0, name="", role=Role.INSTALLER, area_ids=frozenset({"area"}))
+    )
+    with bench.database.write() as session:
+        service.found(session, test).measured = {"battery": 80.0, "unheard_of": 1}
+        session.execute(update(Attachment).values(until=after(45)))
+        session.add(Area(id="elsewhere", kind="grid", name="x"))
+        session.flush()
+        session.execute(update(Gateway).values(area_id="elsewhere"))
+    with apart.read() as session:
+        shown = views.trial(session, test, catalogue=bench.catalogue, now=after(50))
+    assert (shown.state, shown.asked, shown.profile) == ("seen", {}, None)
+    assert told(shown).task == {}
 
 
 def test_the_same_test_is_given_back_and_only_one_runs(bench: Bench) -> None:
