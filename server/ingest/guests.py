@@ -5,7 +5,7 @@ from datetime import datetime
 
 from gateway.rules.model import Scalar
 from gateway.wire import DataReading
-from server.clock import from_ms
+from server.clock import from_ms, now
 from server.context import Context
 from server.db.opening import seal_key_file
 from server.kiosks import visitors
@@ -35,10 +35,9 @@ class Guests:
         return bool(self._seen)
 
     def keep(self) -> None:
-        """Writes the pseudonyms into what occurred. Blocks."""
+        """Keeps the pseudonyms, and writes them into what occurred. Blocks."""
         seen, self._seen = self._seen, []
-        with self._context.database.write() as session:
-            visitors.note(session, seen)
+        visitors.keep(self._context.database, seen, now=now())
 
     def _key(self) -> tuple[bytes, int]:
         with self._context.database.read() as session:

@@ -5,6 +5,7 @@ import structlog
 from prometheus_client import Counter
 from sqlalchemy.exc import IntegrityError
 
+from gateway.rules.model import TaskKind
 from gateway.wire import (
     AckMessage,
     AlarmMessage,
@@ -57,6 +58,8 @@ def handle_alarm(context: Context, gateway_id: str, topic: str, payload: bytes) 
         _refuse(context, gateway_id, topic, "refused", error.message, payload)
     else:
         ALARMS.labels(result).inc()
+        if message.task_kind is TaskKind.PUBLIC_HEALTH and message.event == "occurred":
+            visitors.recall(context.database, message.breach)
     return AckMessage(lane="alarm", epoch=message.epoch, seqs=[message.seq])
 
 

@@ -15,12 +15,15 @@ from pathlib import Path
 from typing import Final
 
 from msgspec.structs import replace
-from sqlalchemy import select
+from sqlalchemy import delete, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from gateway.wire import AlarmMessage
 from server.clock import from_ms
-from server.db.models import Occurrence
+from server.db.base import table_of
+from server.db.database import Database
+from server.db.models import KioskVisitor, Occurrence
 
 VISITOR: Final = "visitor"
 IDS: Final = frozenset(
@@ -29,6 +32,8 @@ IDS: Final = frozenset(
 """Points that name a person by a number."""
 DROPPED: Final = frozenset({"name", "person_name", "picture", "picture_url", "photo", "face", "phone"})
 """Points that are never kept."""
+KEPT: Final = timedelta(days=1)
+"""How long a pseudonym waits for its alarm: these have a lane of their own, and come first as a rule."""
 _PERSONAL: Final = IDS | DROPPED
 _LOCAL: Final = timezone(timedelta(hours=8))
 """Days change at midnight in China."""
@@ -67,15 +72,53 @@ def veiled_alarm(message: AlarmMessage, key: bytes, *, hours: int) -> AlarmMessa
     return replace(message, point=VISITOR, value=pseudonym(key, message.value, at=at, hours=hours))
 
 
-def note(session: Session, seen: Iterable[tuple[str, datetime, str]]) -> None:
-    """Writes pseudonyms into what has occurred at (position, device time). The alarm comes before its
-    reading: alarms have a lane of their own."""
-    for position_id, at, visitor in seen:
-        query = select(Occurrence).where(
-            Occurrence.position_id == position_id, Occurrence.device_at == at, Occurrence.event == "occurred"
-        )
-        for occurrence in session.scalars(query):
-            occurrence.value = {**occurrence.value, VISITOR: visitor}
+def keep(database: Database, seen: Iterable[tuple[str, datetime, str]], *, now: datetime) -> None:
+    """Keeps pseudonyms by (position, device time) and writes them into what has occurred then.
+
+    A reading and its alarm come in any order, or at once at two servers. Each writes down its own, commits,
+    and only then looks for the other's: whoever is later finds it. Raises StoreUnavailableError; to be
+    called again then, and to be acknowledged after it.
+    """
+    people = {(position_id, at): visitor for position_id, at, visitor in seen}
+    with database.write() as session:
+        table, dialect = table_of(KioskVisitor), session.get_bind().dialect.name
+        insert = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+        rows = [
+            {"position_id": position_id, "at": at, "visitor": visitor, "kept_at": now}
+            for (position_id, at), visitor in people.items()
+        ]
+        session.execute(insert.on_conflict_do_nothing(), rows)
+    with database.write() as session:
+        for (position_id, at), visitor in people.items():
+            _write_in(session, position_id, at, visitor)
+
+
+def recall(database: Database, breach: str) -> None:
+    """Writes the pseudonym of whoever stood there, if it is known already, into what occurred as `breach`. To
+    be called after the occurrence is committed. Raises StoreUnavailableError."""
+    query = select(KioskVisitor).join(
+        Occurrence,
+        (Occurrence.position_id == KioskVisitor.position_id) & (Occurrence.device_at == KioskVisitor.at),
+    )
+    with database.read() as session:
+        known = session.scalars(query.where(Occurrence.breach == breach)).all()
+    if known:
+        with database.write() as session:
+            for one in known:
+                _write_in(session, one.position_id, one.at, one.visitor)
+
+
+def forget(session: Session, *, now: datetime) -> None:
+    """Takes away what has waited long enough for an alarm."""
+    session.execute(delete(KioskVisitor).where(KioskVisitor.kept_at <= now - KEPT))
+
+
+def _write_in(session: Session, position_id: str, at: datetime, visitor: str) -> None:
+    query = select(Occurrence).where(
+        Occurrence.position_id == position_id, Occurrence.device_at == at, Occurrence.event == "occurred"
+    )
+    for occurrence in session.scalars(query.with_for_update()):
+        occurrence.value = {**occurrence.value, VISITOR: visitor}
 
 
 @cache

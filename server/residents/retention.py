@@ -13,6 +13,7 @@ from server.commissioning import photos
 from server.context import Context
 from server.db.models import Absence, CommissioningTest, Resident, TaskPhoto
 from server.errors import ConflictError
+from server.kiosks import visitors
 from server.policies.service import current
 from server.residents import erasure
 from server.residents.policy import ResidentPolicy
@@ -50,6 +51,8 @@ def sweep(context: Context, _started: datetime, now: datetime) -> None:
         done += _erase(context, resident_id, now=now)
         if done == AT_ONCE:
             break
+    with context.database.write() as session:
+        visitors.forget(session, now=now)
     if old:
         with context.database.write() as session:
             names = _forget_old(session, now=now)

@@ -16,6 +16,7 @@ from server.db.models.dispatch import (
 from server.db.models.enrolment import GatewayCode, GatewayCredential
 from server.db.models.found import FoundDevice, StoredProfile
 from server.db.models.gateways import Gateway
+from server.db.models.kiosks import KioskVisitor
 from server.db.models.people import (
     Address,
     ApiToken,
@@ -57,6 +58,7 @@ __all__ = [
     "GatewayCredential",
     "Heartbeat",
     "KeyHolder",
+    "KioskVisitor",
     "Occurrence",
     "Position",
     "PushSubscription",

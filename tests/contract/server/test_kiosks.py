@@ -1,5 +1,6 @@
 """A kiosk's fevers, its counts, and that nothing keeps an id, a name or a picture. On both SQL engines."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -13,15 +14,17 @@ from sqlalchemy import select
 from firmware_profiles import Catalogue
 from gateway.rules.model import Severity, TaskKind
 from gateway.wire import AckMessage, DataFrame, DataReading, encode
+from server.alarms.service import record
 from server.clock import now, to_ms
 from server.context import Context
 from server.db.base import Base
 from server.db.database import Database
-from server.db.models import Occurrence, Task
+from server.db.models import KioskVisitor, Occurrence, Task
 from server.devices.schemas import DeviceIn
 from server.devices.service import register
 from server.ingest import handlers
 from server.ingest.frames import Arrived, FrameWriter
+from server.residents import retention
 from server.settings import ServerSettings
 from server.timeseries.sqlite import SqliteStore
 from server.users.roles import Role
@@ -127,6 +130,57 @@ async def test_who_it_was_is_nowhere_and_the_fever_is_a_task_with_a_pseudonym(
     files = written(tmp_path) + everything(screened).encode()
     assert visitor.encode() in files
     assert [secret for secret in SECRETS if secret.encode() in files] == []
+
+
+def _alarm(context: Any, alarm: Any) -> None:
+    ack = handlers.handle_alarm(context, "gw-1", "sunwell/v1/gw-1/up/alarm", encode(alarm))
+    assert ack is not None
+
+
+@pytest.mark.parametrize("order", ["reading", "alarm", "both", "refused"])
+async def test_the_visitor_is_known_whichever_comes_first(
+    screened: Database, catalogue: Catalogue, tmp_path: Path, order: str
+) -> None:
+    """Also where each commits between the other's writing and looking, and where the acknowledgement of an
+    alarm was lost."""
+    store = SqliteStore(tmp_path / "readings.db")
+    context: Any = SimpleNamespace(
+        database=screened, store=store, catalogue=catalogue, settings=ServerSettings(data=tmp_path)
+    )
+    at = to_ms(now() - timedelta(minutes=3))
+    person, alarm = reading(at, fever=True, temperature=38.2, visitor=SECRETS[0]), fever(1, at)
+    if order == "reading":
+        await write(context, person)
+        _alarm(context, alarm)
+    elif order == "alarm":
+        _alarm(context, alarm)
+        await write(context, person)
+    elif order == "both":
+        start = asyncio.Event()
+
+        async def later() -> None:
+            await start.wait()
+            await asyncio.to_thread(_alarm, context, alarm)
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(later())
+            group.create_task(write(context, person))
+            start.set()
+    else:
+        with screened.write() as session:
+            record(session, gateway_id="gw-1", message=alarm, now=now())  # and then the server stopped
+        await write(context, person)
+        with screened.write() as session:
+            row = session.scalars(select(Occurrence)).one()
+            row.value = {name: value for name, value in row.value.items() if name != "visitor"}
+        _alarm(context, alarm)
+    with screened.read() as session:
+        assert len(session.scalars(select(Occurrence)).one().value["visitor"]) == 16
+        assert len(session.scalars(select(KioskVisitor)).all()) == 1
+    retention.sweep(context, now(), now() + timedelta(days=2))
+    with screened.read() as session:
+        assert session.scalars(select(KioskVisitor)).all() == []
+    await store.close()
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)

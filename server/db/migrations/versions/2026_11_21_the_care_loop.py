@@ -341,6 +341,15 @@ def _work() -> None:
         sa.ForeignKeyConstraint(["well_id"], ["wells.id"], name=op.f("fk_well_upstream_well_id_wells")),
         sa.PrimaryKeyConstraint("well_id", "upstream_id", name=op.f("pk_well_upstream")),
     )
+    op.create_table(
+        "kiosk_visitors",
+        sa.Column("position_id", sa.String(), nullable=False),
+        sa.Column("at", UtcDateTime(timezone=True), nullable=False),
+        sa.Column("visitor", sa.String(), nullable=False),
+        sa.Column("kept_at", UtcDateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("position_id", "at", name=op.f("pk_kiosk_visitors")),
+    )
+    op.create_index(op.f("ix_kiosk_visitors_kept_at"), "kiosk_visitors", ["kept_at"], unique=False)
 
 
 def _columns() -> None:
