@@ -14,8 +14,10 @@ from server.tasks.views import MASK
 AT_ONCE: Final = 100
 """Devices on one page of the list."""
 _ESCAPE: Final = "\\"
+INITIAL: Final = func.substr(Resident.name, 1, 1) + literal(MASK, String)
+"""A resident as those see them who may not know the name."""
 _PLACE: Final = case(
-    (Position.resident_id.is_not(None), func.substr(Resident.name, 1, 1) + literal(MASK, String)),
+    (Position.resident_id.is_not(None), INITIAL),
     (Position.well_id.is_not(None), Well.name),
     else_="",
 )

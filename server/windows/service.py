@@ -52,7 +52,11 @@ def declare(session: Session, viewer: Viewer, wanted: WindowIn, *, now: datetime
     longest = _longest(session, wanted)
     if wanted.until - since > longest:
         hours = round(longest.total_seconds() / 3_600)
-        raise InvalidError(f"this lasts longer than {hours} h: declare less, and again when it goes on")
+        raise InvalidError(
+            f"this lasts longer than {hours} h: declare less, and again when it goes on",
+            say="windows.too_long",
+            count=hours,
+        )
     window = Window(
         kind=wanted.kind,
         scope_kind=wanted.scope_kind,
@@ -100,11 +104,6 @@ def tests_since(session: Session, since: datetime) -> TestsOut:
         )
     )
     return TestsOut(since=since, drills=session.scalar(drills) or 0, presses=session.scalar(presses) or 0)
-
-
-def may_declare(viewer: Viewer) -> bool:
-    """Whether this person may declare any time at all."""
-    return viewer.may(Right.ASSIGN_TASKS) or viewer.may(Right.COMMAND)
 
 
 def _require(session: Session, viewer: Viewer, *, kind: str, scope: tuple[str, str]) -> None:
