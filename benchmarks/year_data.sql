@@ -37,9 +37,14 @@ INSERT INTO attachments (position_id, device_id, since)
 SELECT id, 'd-' || id, created_at FROM positions;
 INSERT INTO commissioning_tests (position_id, device_id, trial, armed, started_at, expires_at, seen, measured, ended_at,
     ended, consent, note, due_at, settled, seen_at)
-SELECT id, 'd-' || id, '{}', true, created_at, created_at, '{}', '{}', created_at, 'signed_off', 'given', '',
-    :now + interval '30 days', true, created_at
-FROM positions WHERE resident_id IS NOT NULL;
+SELECT p.id, 'd-' || p.id, '{}', true, t.at, t.at, '{}', '{}', t.at, 'signed_off', 'given', '', t.at + p.every, true, t.at
+FROM (
+    SELECT id, created_at, substr(resident_id, 2)::int AS r,
+        CASE name WHEN 'button' THEN 30 WHEN 'fall' THEN 90 ELSE 180 END * interval '1 day' AS every
+    FROM positions WHERE resident_id IS NOT NULL
+) p, LATERAL generate_series(p.created_at + p.every * (p.r % 100) / 100, :now, p.every) t (at)
+WHERE p.r % 50 <> 0 OR t.at < :now - p.every
+ORDER BY t.at, p.id;
 
 INSERT INTO tasks (id, kind, subject_kind, subject_id, area_id, severity, rule, state, late, clock_trusted, occurrences,
     device_at, gateway_at, created_at, last_at, acknowledged_at, departed_at, arrived_at, resolved_at, closed_at,
