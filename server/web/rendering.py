@@ -21,6 +21,7 @@ from server.web.navigation import Entry, allowed
 FOLDER: Final = Path(__file__).parent
 STATIC: Final = FOLDER / "static"
 LANGUAGE_COOKIE: Final = "sunwell_language"
+_MARK: Final = 90_071_992_547_409_910
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def text(app: Starlette, template: str, language: str, viewer: Viewer | None, **
     known = {
         "t": partial(i18n.say, language),
         "span": partial(formats.span, language),
-        "path": partial(_path, app),
+        "path": partial(path_of, app),
         "asset": partial(_asset, app, pages.versions),
         "language": language,
         "viewer": viewer,
@@ -106,12 +107,32 @@ def render(
     return HTMLResponse(body, status, headers={"Cache-Control": "no-store", "Vary": "HX-Request, Cookie"})
 
 
-@lru_cache(maxsize=4096)  # asked a dozen times a card, and each answer asks every route there is
-def _path(app: Starlette, name: str, **parameters: Any) -> str:
+def path_of(app: Starlette, name: str, **parameters: Any) -> str:
+    """The address of the route `name`. Lists ask for hundreds, and each answer of the application's own asks
+    every route there is: it is asked once for each route, and its answer filled in."""
+    written = {key: str(value) for key, value in parameters.items()}
+    if any(not value or "/" in value for value in written.values()):
+        return _exact(app, name, **parameters)
+    return _form(app, name, tuple(written)).format_map(written)
+
+
+@lru_cache(maxsize=1024)
+def _exact(app: Starlette, name: str, **parameters: Any) -> str:
     return str(app.url_path_for(name, **parameters))
 
 
+@lru_cache(maxsize=1024)
+def _form(app: Starlette, name: str, keys: tuple[str, ...]) -> str:
+    """The address with its parameters in braces. They are asked for as figures, which every kind of parameter
+    takes, and such as no address has."""
+    marks = {key: str(_MARK + number) for number, key in enumerate(keys)}
+    address = str(app.url_path_for(name, **marks)).replace("{", "{{").replace("}", "}}")
+    for key, mark in marks.items():
+        address = address.replace(mark, f"{{{key}}}")
+    return address
+
+
 def _asset(app: Starlette, versions: Mapping[str, str], name: str) -> str:
-    address = _path(app, "static", path=name)
+    address = path_of(app, "static", path=name)
     # A module that is also imported by another must have one address, or it would run twice.
     return address if name.startswith("js/") else f"{address}?v={versions.get(name, '')}"

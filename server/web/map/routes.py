@@ -1,6 +1,7 @@
 """`/map` and the places on it."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -20,7 +21,7 @@ from server.places.views import Box, Spot, gateways, places, spots
 from server.users.roles import Right
 from server.users.viewer import Viewer
 from server.web.map.street import drawing
-from server.web.rendering import language_of, render
+from server.web.rendering import language_of, path_of, render
 
 router = APIRouter(include_in_schema=False)
 
@@ -103,7 +104,7 @@ def _found(
         if place.kind == "home":
             homes.setdefault(place.area, []).append((place.latitude, place.longitude))
     wells = [(place.latitude, place.longitude) for place in seen if place.kind == "well"]
-    path = request.app.url_path_for
+    path = partial(path_of, request.app)
     return {
         "complete": complete,
         "large": scene.large,
@@ -125,10 +126,10 @@ def _found(
                 "severity": place.severity,
                 "what": context.texts.name(place.rule, language) if place.rule else None,
                 "waiting": place.waiting,
-                "task": str(path("tasks:detail", task_id=place.task_id)) if place.task_id else None,
-                "device": str(path("devices:detail", device_id=place.device_id)) if place.device_id else None,
+                "task": path("tasks:detail", task_id=place.task_id) if place.task_id else None,
+                "device": path("devices:detail", device_id=place.device_id) if place.device_id else None,
                 "gateway": (
-                    str(path("gateways:detail", gateway_id=place.id)) if place.kind == "gateway" else None
+                    path("gateways:detail", gateway_id=place.id) if place.kind == "gateway" else None
                 ),
             }
             for place in seen
