@@ -36,8 +36,9 @@ FROM positions;
 INSERT INTO attachments (position_id, device_id, since)
 SELECT id, 'd-' || id, created_at FROM positions;
 INSERT INTO commissioning_tests (position_id, device_id, trial, armed, started_at, expires_at, seen, measured, ended_at,
-    ended, consent, note, due_at, settled, seen_at)
-SELECT p.id, 'd-' || p.id, '{}', true, t.at, t.at, '{}', '{}', t.at, 'signed_off', 'given', '', t.at + p.every, true, t.at
+    ended, consent, note, due_at, settled, seen_at, superseded)
+SELECT p.id, 'd-' || p.id, '{}', true, t.at, t.at, '{}', '{}', t.at, 'signed_off', 'given', '', t.at + p.every, true, t.at,
+    lead(t.at) OVER (PARTITION BY p.id ORDER BY t.at) IS NOT NULL
 FROM (
     SELECT id, created_at, substr(resident_id, 2)::int AS r,
         CASE name WHEN 'button' THEN 30 WHEN 'fall' THEN 90 ELSE 180 END * interval '1 day' AS every

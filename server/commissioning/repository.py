@@ -1,12 +1,13 @@
 """SQL of commissioning tests and of what they say of positions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import exists, func, or_, select
+from sqlalchemy import exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from server.commissioning.states import Standing, standing
+from server.db.among import among
 from server.db.models import Alarm, Attachment, CommissioningTest, Occurrence, Position, Task
 
 SIGNED = "signed_off"
@@ -110,17 +111,33 @@ def of_position(session: Session, position_id: str, *, limit: int = 50) -> Seque
     ).all()
 
 
+def supersede(session: Session, test: CommissioningTest) -> None:
+    """Marks the signed tests of this device at this position that `test`, signed now, takes the place of:
+    there are twelve a year of each sensor, and only the last one says anything of today."""
+    session.execute(
+        update(CommissioningTest)
+        .where(
+            CommissioningTest.position_id == test.position_id,
+            CommissioningTest.device_id == test.device_id,
+            CommissioningTest.ended == SIGNED,
+            CommissioningTest.id < test.id,
+            ~CommissioningTest.superseded,
+        )
+        .values(superseded=True)
+    )
+
+
 def standings(
-    session: Session, *, now: datetime, position_ids: Sequence[str] | None = None
+    session: Session, *, now: datetime, position_ids: Collection[str] | None = None
 ) -> Mapping[str, Standing]:
     """The state of all positions, or of these."""
     passed = select(
         CommissioningTest.position_id,
         CommissioningTest.device_id,
         func.max(CommissioningTest.id).label("id"),
-    ).where(CommissioningTest.ended == SIGNED)
+    ).where(CommissioningTest.ended == SIGNED, ~CommissioningTest.superseded)
     if position_ids is not None:
-        passed = passed.where(CommissioningTest.position_id.in_(position_ids))
+        passed = passed.where(among(CommissioningTest.position_id, position_ids))
     signed = passed.group_by(CommissioningTest.position_id, CommissioningTest.device_id).subquery()
     query = (
         select(
@@ -143,8 +160,7 @@ def standings(
         CommissioningTest.ended_at.is_(None), CommissioningTest.expires_at > now
     )
     if position_ids is not None:
-        query = query.where(Position.id.in_(position_ids))
-        runs = runs.where(CommissioningTest.position_id.in_(position_ids))
+        query = query.where(among(Position.id, position_ids))
     tests: dict[str, int] = {row.position_id: row.id for row in session.execute(runs)}
     return {
         row.id: standing(

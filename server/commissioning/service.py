@@ -140,6 +140,7 @@ def sign_off(
         consent=consent,
         photo=test.photo is not None,
     )
+    repository.supersede(session, test)
     announce(session, Change("position", test.position_id, "protecting"))
     return test
 

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Subquery, case, func, literal, or_, select
+from sqlalchemy import ColumnElement, Row, Select, Subquery, and_, case, func, literal, or_, select
 from sqlalchemy.orm import Session
 
 from server.coverage.core import Span, both
 from server.db import moments
+from server.db.among import among
 from server.db.models import Absence, Position, Resident, UnprotectedSpan
-from server.db.moments import MICROSECOND, micros
+from server.db.moments import MICROSECOND, micros, micros_between
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,19 +67,18 @@ def hours(
     lost = _unprotected(start, end)
     known = func.coalesce(lost.c.total, 0)
     cut = case((known > looked.c.total, looked.c.total), else_=known)
-    joined = looked.outerjoin(lost, lost.c.resident_id == looked.c.resident_id)
-    count, looked_after, unprotected = session.execute(
-        select(
-            func.count(), func.coalesce(func.sum(looked.c.total), 0), func.coalesce(func.sum(cut), 0)
-        ).select_from(joined)
-    ).one()
+    each = (
+        select(looked.c.resident_id, looked.c.total, cut.label("lost"))
+        .select_from(looked.outerjoin(lost, lost.c.resident_id == looked.c.resident_id))
+        .subquery()
+    )
+    rows = session.execute(_with_sums(each, limit)).all()
+    count, looked_after, unprotected = rows[0][3:] if rows else (0, 0, 0)
     away = _away(session, start, end)
-    each = select(looked.c.resident_id, looked.c.total, cut).select_from(joined)
-    query = each.where(cut > 0).order_by(cut.desc(), looked.c.resident_id).limit(limit)
-    shares = [_share(session, row, away, start, end) for row in session.execute(query)]
+    shares = [_share(session, row, away, start, end) for row in rows if row.lost > 0]
     gone = [
         _share(session, row, away, start, end)
-        for row in session.execute(each.where(looked.c.resident_id.in_(list(away))))
+        for row in (session.execute(select(each).where(among(each.c.resident_id, away))) if away else ())
     ]
     return Hours(
         residents=count,
@@ -88,6 +88,23 @@ def hours(
         unprotected_away=sum((one.unprotected_away for one in gone), timedelta(0)),
         shares=tuple(shares),
     )
+
+
+def _with_sums(each: Subquery, limit: int | None) -> Select[*tuple[Any, ...]]:
+    """Those with anything lost, most first, and beside each of them how many there are and the sums of all;
+    where nobody lost anything the sums beside one of them. One pass: making the rows takes the time."""
+    ranked = select(
+        each.c.resident_id,
+        each.c.total,
+        each.c.lost,
+        func.count().over().label("residents"),
+        func.sum(each.c.total).over().label("looked_after"),
+        func.sum(each.c.lost).over().label("unprotected"),
+        func.row_number().over(order_by=(each.c.lost.desc(), each.c.resident_id)).label("place"),
+    ).subquery()
+    columns = [column for column in ranked.c if column.name != "place"]
+    shown = (ranked.c.lost > 0) if limit is None else and_(ranked.c.lost > 0, ranked.c.place <= limit)
+    return select(*columns).where(or_(shown, ranked.c.place == 1)).order_by(ranked.c.place)
 
 
 def _share(
@@ -125,21 +142,18 @@ def _looked_after(start: datetime, end: datetime, area_ids: Collection[str] | No
         .group_by(UnprotectedSpan.resident_id)
         .subquery()
     )
-    place, gap = micros(first_place.c.at), micros(first_gap.c.at)
-    low, high = literal(moments.of(start)), literal(moments.of(end))
-    first = case(
-        (first_place.c.at.is_(None), gap), (first_gap.c.at.is_(None), place), (gap < place, gap), else_=place
-    )
-    left = micros(Resident.left_at)
+    place, gap, left = first_place.c.at, first_gap.c.at, Resident.left_at
+    low, high = literal(start, left.type), literal(end, left.type)
+    first = case((place.is_(None), gap), (gap.is_(None), place), (gap < place, gap), else_=place)
     begin = case((first < low, low), else_=first)
-    until = case((Resident.left_at.is_(None), high), (left > high, high), else_=left)
+    until = case((left.is_(None), high), (left > high, high), else_=left)
     query = (
-        select(Resident.id.label("resident_id"), (until - begin).label("total"))
+        select(Resident.id.label("resident_id"), micros_between(begin, until).label("total"))
         .outerjoin(first_place, first_place.c.resident_id == Resident.id)
         .outerjoin(first_gap, first_gap.c.resident_id == Resident.id)
         .where(
-            or_(first_place.c.at.is_not(None), first_gap.c.at.is_not(None)),
-            or_(Resident.left_at.is_(None), Resident.left_at > start),
+            or_(place.is_not(None), gap.is_not(None)),
+            or_(left.is_(None), left > start),
             until > begin,
         )
     )

@@ -95,7 +95,6 @@ def names(session: Session) -> dict[int, str]:
 
 
 def _places(session: Session, resident_id: str, *, now: datetime) -> list[Place]:
-    known = standings(session, now=now)
     query = (
         select(Position, Device)
         .outerjoin(Attachment, (Attachment.position_id == Position.id) & Attachment.until.is_(None))
@@ -103,9 +102,10 @@ def _places(session: Session, resident_id: str, *, now: datetime) -> list[Place]
         .where(Position.resident_id == resident_id)
         .order_by(Position.id)
     )
+    rows = session.execute(query).all()
+    known = standings(session, now=now, position_ids=[position.id for position, _ in rows])
     return [
-        Place(position=position, device=device, standing=known.get(position.id))
-        for position, device in session.execute(query)
+        Place(position=position, device=device, standing=known.get(position.id)) for position, device in rows
     ]
 
 

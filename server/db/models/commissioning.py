@@ -27,6 +27,13 @@ class CommissioningTest(Base):
             postgresql_where=RUNNING,
         ),
         Index("ix_commissioning_tests_settled", "settled"),
+        Index(
+            "ix_commissioning_tests_due_at",
+            "due_at",
+            "position_id",
+            sqlite_where=text("superseded = 0"),
+            postgresql_where=text("NOT superseded"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -49,3 +56,4 @@ class CommissioningTest(Base):
     photo: Mapped[str | None]
     due_at: Mapped[datetime | None]  # when it has to be tested again
     settled: Mapped[bool] = mapped_column(default=False)
+    superseded: Mapped[bool] = mapped_column(default=False)  # by a later signed one of the same device

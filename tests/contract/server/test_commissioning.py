@@ -15,6 +15,7 @@ from server.clock import to_ms
 from server.commissioning import repository, service, views, witness
 from server.commissioning.schemas import test_out as told
 from server.commissioning.states import Protection
+from server.coverage import views as coverage
 from server.db.database import Database
 from server.db.models import (
     Alarm,
@@ -33,6 +34,7 @@ from server.users.roles import Role
 from server.users.viewer import Viewer
 from tests.contract.server.conftest import NOW, person
 
+MANAGER = Viewer(user_id=1, name="陈", role=Role.MANAGER)
 START = NOW + timedelta(hours=1)
 
 
@@ -135,6 +137,25 @@ def test_a_press_is_seen_signed_and_protects_until_it_is_due(bench: Bench) -> No
     assert len(seen.held) == 1
     assert bench.sweep(31 + 3_600) == 0
     assert bench.press(40) is Recorded.OPENED  # signed: the next one is real
+
+
+def test_the_next_signed_test_takes_the_place_of_the_one_before(bench: Bench) -> None:
+    """Cancelled ones count for nothing, and other sensors' go on counting."""
+    day = 86_400
+    for at in (0, 20 * day, 40 * day):
+        test = bench.start(at)
+        assert bench.press(at + 8) is Recorded.TEST
+        if at == 20 * day:
+            bench.end(test, at + 30, mine=True)
+        else:
+            bench.sign(test, at + 30)
+    with bench.database.read() as session:
+        tests = session.scalars(select(CommissioningTest).order_by(CommissioningTest.id)).all()
+        assert [one.superseded for one in tests] == [True, False, False]
+        retests = coverage.retests(session, MANAGER, ahead=timedelta(days=31), now=after(41 * day))
+        assert [one.due_at for one in retests] == [after(70 * day + 30)]
+    assert bench.state(69 * day) is Protection.PROTECTING
+    assert bench.state(71 * day) is Protection.RETEST_DUE
 
 
 def test_the_residents_consent_at_the_sign_off_is_the_consent_to_care(bench: Bench) -> None:

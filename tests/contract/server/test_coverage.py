@@ -247,6 +247,8 @@ def test_hours_count_overlapping_gaps_once_and_absences_apart(street: Database) 
         assert cut.unprotected == 4 * HOUR
         nobody = hours.hours(session, start=at(0), end=at(9), now=at(10), area_ids=["elsewhere"])
         assert (nobody.residents, nobody.protected_share) == (0, None)
+        calm = hours.hours(session, start=at(6), end=at(7), now=at(10), limit=5)  # sums alone
+        assert (calm.residents, calm.looked_after, calm.unprotected, calm.shares) == (1, HOUR, 0 * HOUR, ())
 
 
 def test_a_month_lists_the_hours_and_the_retests(street: Database, catalogue: Catalogue) -> None:

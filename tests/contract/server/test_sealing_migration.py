@@ -11,7 +11,7 @@ from sqlalchemy import Connection, MetaData, Table, select, text
 
 from server.db import migrate
 from server.db.database import Database
-from server.db.models import Consent, Resident
+from server.db.models import CommissioningTest, Consent, Resident
 from server.residents import contacts
 from tests.contract.server.test_seal_rotation import everything_of
 from tests.parts.postgres import Postgres
@@ -72,6 +72,11 @@ def before(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]
                 trial={}, armed=True, started_at=MOMENT, expires_at=MOMENT, seen={}, measured={},
                 ended_at=MOMENT, ended=ended, consent=consent, note="", settled=True,
             )  # fmt: skip
+        _insert(
+            connection, "commissioning_tests", id=len(TESTS) + 1, position_id="p0", device_id="d", trial={},
+            armed=True, started_at=MOMENT, expires_at=MOMENT, seen={}, measured={}, ended_at=MOMENT,
+            ended="signed_off", consent="", note="", settled=True,
+        )  # fmt: skip
     yield database
     database.dispose()
     if postgres is not None:
@@ -93,6 +98,8 @@ def test_what_stood_in_clear_is_sealed_and_nothing_is_lost(before: Database) -> 
         assert contacts.of(session, "r2") == []
         assert [(one.name, one.phone) for one in contacts.of(session, "r3")] == [("找居委会", "")]
         (consent,) = session.scalars(select(Consent))
+        superseded = select(CommissioningTest.id).where(CommissioningTest.superseded)
+        assert list(session.scalars(superseded)) == [1]  # a later one of the same place was signed
         assert (consent.resident_id, consent.kind, consent.given_at) == ("r1", "care", MOMENT)
     before.dispose()
     copied = everything_of(before)

@@ -24,6 +24,7 @@ def upgrade() -> None:
     _columns()
     _seal()
     _consents()
+    _supersede()
 
 
 def _people_and_channels() -> None:
@@ -425,6 +426,29 @@ def _consents() -> None:
             "WHERE tests.consent = 'given' AND tests.ended = 'signed_off' "
             "AND positions.resident_id IS NOT NULL GROUP BY positions.resident_id"
         )
+    )
+
+
+def _supersede() -> None:
+    """Marks signed tests that a later one of the same device at the same place has followed."""
+    op.add_column(
+        "commissioning_tests",
+        sa.Column("superseded", sa.Boolean(), nullable=False, server_default=sa.false()),
+    )
+    op.get_bind().execute(
+        sa.text(
+            "UPDATE commissioning_tests SET superseded = true WHERE ended = 'signed_off' AND EXISTS "
+            "(SELECT 1 FROM commissioning_tests AS later WHERE later.ended = 'signed_off' "
+            "AND later.position_id = commissioning_tests.position_id "
+            "AND later.device_id = commissioning_tests.device_id AND later.id > commissioning_tests.id)"
+        )
+    )
+    op.create_index(
+        "ix_commissioning_tests_due_at",
+        "commissioning_tests",
+        ["due_at", "position_id"],
+        sqlite_where=sa.text("superseded = 0"),
+        postgresql_where=sa.text("NOT superseded"),
     )
 
 
