@@ -18,7 +18,7 @@ class Class(StrEnum):
 
     TEST = "test"  # a drill, or closed as a test
     LATE = "late"  # told long after it happened: the line was cut
-    MUTED = "muted"  # opened while work was declared there: nobody was told
+    MUTED = "muted"  # opened, and ended or taken, while work was declared there: nobody was told
     PLANNED = "planned"  # a visit planned for later, a task that a person opened after another
     COUNTED = "counted"
 

@@ -2,7 +2,8 @@
 
 Times are whole microseconds; quantiles are by nearest rank, with a window instead of an engine's own
 function.
-An answer is the first acknowledgement, or the end of a task that was ended without one.
+An answer is the first acknowledgement, or the end of a task that was ended without one. Times count from
+when people were told: the opening, or the end of the work during which nobody was.
 """
 
 from collections.abc import Collection
@@ -30,6 +31,7 @@ from server.figures.policy import FiguresPolicy
 from server.tasks.states import TaskState
 
 MEASURES = ("answer", "arrival", "closure")
+_told = func.coalesce(Task.told_at, Task.created_at, type_=Task.created_at.type)
 _continued = and_(Task.parent_id.is_not(None), Task.occurrences == 0)
 """Opened by a person after another. One that an alarm opened is a call for help, whatever it refers to: the
 task closed minutes before, the crew of the covers beside it, the gateway that was away."""
@@ -63,7 +65,8 @@ class Scope:
         return case(
             (or_(Task.test.is_(True), Task.outcome.in_(self.tests)), Class.TEST.value),
             (Task.late.is_(True), Class.LATE.value),
-            (Task.muted.is_(True), Class.MUTED.value),
+            # Taken before anybody was told: nobody kept anybody waiting, or was quick.
+            (or_(Task.muted.is_(True), Task.acknowledged_at < Task.told_at), Class.MUTED.value),
             (or_(Task.due_at.is_not(None), _continued), Class.PLANNED.value),
             else_=Class.COUNTED.value,
         )
@@ -97,7 +100,7 @@ def rows(
 
 
 def _tasks(scope: Scope, policy: FiguresPolicy, by: Any, *, targeted: bool, timed: Class) -> Subquery:
-    opened = micros(Task.created_at)
+    told = micros(_told)
     kind = scope.class_of
     timed_ones = [kind == timed.value]
     if targeted:
@@ -108,13 +111,13 @@ def _tasks(scope: Scope, policy: FiguresPolicy, by: Any, *, targeted: bool, time
             by.label("key"),
             kind.label("class"),
             case((and_(*timed_ones), 1), else_=0).label("timed"),
-            Task.created_at,
+            _told.label("told_at"),
             case((Task.closed_at.is_(None), 0), else_=1).label("is_closed"),
             case((Task.state == TaskState.CANCELLED.value, 1), else_=0).label("is_cancelled"),
             case((Task.outcome.in_(scope.false), 1), else_=0).label("is_false"),
-            (micros(answered) - opened).label("answer"),
-            (micros(Task.arrived_at) - opened).label("arrival"),
-            (micros(Task.closed_at) - opened).label("closure"),
+            (micros(answered) - told).label("answer"),
+            (micros(Task.arrived_at) - told).label("arrival"),
+            (micros(Task.closed_at) - told).label("closure"),
         )
         .where(*scope.conditions)
         .subquery()
@@ -133,7 +136,7 @@ def _counts(
     judged, within = {}, {}
     for name, seconds in (("first", policy.first_s), ("second", policy.second_s)):
         limit = literal(seconds * MICROSECONDS)
-        over = column.created_at <= now - timedelta(seconds=seconds)
+        over = column.told_at <= now - timedelta(seconds=seconds)
         judged[name] = number(timed, or_(column.answer.is_not(None), over))
         within[name] = number(timed, column.answer <= limit)
     counts: dict[str, ColumnElement[int]] = {

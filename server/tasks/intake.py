@@ -102,7 +102,7 @@ def open_or_join(session: Session, need: Need, *, now: datetime) -> int:
     if opened:
         change |= _opened_as(session, need, expected, now=now)
     elif task.muted and expected.work is None:
-        change["muted"] = False
+        change |= {"muted": False, "told_at": now}
     if not opened and task.test and expected.drill is None:
         change["test"] = False
     if _rank(need.severity) < _rank(task.severity):
@@ -161,8 +161,9 @@ def withdraw(session: Session, task: Task, *, reason: str, now: datetime) -> boo
 
 
 def unmute(session: Session, task: Task, *, reason: str, now: datetime) -> None:
-    """Tells of a task that was kept quiet, as if it had been opened now. The caller holds its row."""
-    task.muted = False
+    """Tells of a task that was kept quiet, as if it had been opened now: its answer is awaited from here. The
+    caller holds its row."""
+    task.muted, task.told_at = False, now
     task.version += 1
     state = TaskState(task.state)
     note_event(session, task.id, "unmuted", state, state, {"reason": reason, "rule": task.rule}, now=now)

@@ -82,7 +82,7 @@ def _reason(session: Session, task: Task, policy: TaskPolicy, now: datetime) -> 
     if policy.review_critical and task.severity == Severity.CRITICAL:
         return CRITICAL
     answered = task.acknowledged_at or now
-    if task.severity in _URGENT and answered - task.created_at > timedelta(
+    if task.severity in _URGENT and answered - (task.told_at or task.created_at) > timedelta(
         seconds=policy.review_late_answer_s
     ):
         return LATE_ANSWER

@@ -85,6 +85,7 @@ class TaskView:
     device_at: datetime
     gateway_at: datetime
     created_at: datetime
+    told_at: datetime | None  # of one that was muted before
     last_at: datetime
     acknowledged_at: datetime | None
     departed_at: datetime | None
@@ -174,6 +175,7 @@ def views(
             device_at=task.device_at,
             gateway_at=task.gateway_at,
             created_at=task.created_at,
+            told_at=task.told_at,
             last_at=task.last_at,
             acknowledged_at=task.acknowledged_at,
             departed_at=task.departed_at,

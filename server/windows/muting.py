@@ -64,7 +64,7 @@ def _judge(session: Session, task: Task, *, now: datetime) -> None:
             if alarm.cleared_at is None:
                 alarm.cleared_at, alarm.cleared_by = now, "server"
     else:
-        task.muted = False
+        task.muted, task.told_at = False, now
 
 
 def _covered(session: Session, task: Task, alarm: Alarm, value: dict[str, object], *, now: datetime) -> bool:

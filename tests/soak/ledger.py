@@ -22,6 +22,7 @@ class Life:
     area: str
     kind: str
     opened_at: datetime
+    told_at: datetime | None = None
     late: bool = False
     test: bool = False
     muted: bool = False
@@ -41,9 +42,9 @@ class Life:
 
     @property
     def answered_after(self) -> timedelta | None:
-        """From the opening to the first who took it, or to its end."""
+        """From when people were told to the first who took it, or to its end."""
         at = self.acknowledged_at or self.closed_at
-        return None if at is None else at - self.opened_at
+        return None if at is None else at - (self.told_at or self.opened_at)
 
 
 @dataclass(kw_only=True)
@@ -78,8 +79,8 @@ class Ledger:
             known = self.lives.get(number)
             if known is None:
                 self._open(number, planned=change.what == "planned")
-            elif known.muted:
-                known.muted = False
+            elif known.muted and known.acknowledged_at is None:
+                known.muted, known.told_at = False, now
         elif change.what == "withdrawn":
             self.lives[number].closed_at = now
             self.lives[number].cancelled = True

@@ -4,7 +4,8 @@ from typing import Final
 
 ZH: Final[dict[str, str]] = {
     "event.muted": "已登记作业，暂不通知任何人",
-    "event.unmuted": "恢复派单",
+    "event.unmuted": "恢复派单，响应时间从此刻算起",
+    "task.clock_told": "恢复派单",
     "event.drill": "演练期间产生，按演练处理",
     "event.no_drill": "演练之后又有报警：不再算演练",
     "event.withdrawn": "系统撤销了任务",
@@ -74,7 +75,8 @@ ZH: Final[dict[str, str]] = {
 }
 EN: Final[dict[str, str]] = {
     "event.muted": "Work is declared here: nobody is told for now",
-    "event.unmuted": "Told again",
+    "event.unmuted": "Told now: the answer is awaited from here on",
+    "task.clock_told": "People told",
     "event.drill": "Came during a drill: a test",
     "event.no_drill": "Another alarm after the drill: not a test any more",
     "event.withdrawn": "Ended by the system",

@@ -54,17 +54,26 @@ class Made:
     late: bool
     muted: bool
     planned: bool
+    told: int | None = None
 
     @property
     def as_class(self) -> Class:
         if self.test or self.outcome == "test":
             return Class.TEST
-        flags = ((self.late, Class.LATE), (self.muted, Class.MUTED), (self.planned, Class.PLANNED))
+        early = self.told is not None and self.answer is not None and self.answer < self.told
+        flags = ((self.late, Class.LATE), (self.muted or early, Class.MUTED), (self.planned, Class.PLANNED))
         return next((each for flag, each in flags if flag), Class.COUNTED)
 
     @property
+    def waited_from(self) -> datetime:
+        return self.created + (self.told or 0) * MICROSECOND
+
+    @property
     def answered(self) -> int | None:
-        return self.closure if self.answer is None else self.answer
+        return self.since_told(self.closure if self.answer is None else self.answer)
+
+    def since_told(self, micros: int | None) -> int | None:
+        return None if micros is None else micros - (self.told or 0)
 
 
 MADE = st.builds(
@@ -82,6 +91,7 @@ MADE = st.builds(
     late=st.sampled_from([False, False, True]),
     muted=st.sampled_from([False, False, False, True]),
     planned=st.sampled_from([False, False, False, True]),
+    told=st.sampled_from([None, None, 0, 60_000_000, 7_200_000_000]),
 )
 
 
@@ -110,6 +120,7 @@ def row(number: int, made: Made) -> Task:
         outcome=made.outcome,
         test=made.test,
         muted=made.muted,
+        told_at=after(made.told),
         due_at=NOW if made.planned else None,
     )
 
@@ -135,7 +146,7 @@ def _row(key: str, members: list[Made], targeted: bool, timed_class: Class) -> R
     classes = Counter(one.as_class for one in members)
     shares = {}
     for name, limit in (("first", 60), ("second", 180)):
-        over = [one for one in timed if NOW - one.created >= timedelta(seconds=limit)]
+        over = [one for one in timed if NOW - one.waited_from >= timedelta(seconds=limit)]
         shares[f"judged_{name}"] = sum(one.answered is not None or one in over for one in timed)
         shares[f"within_{name}"] = sum(
             one.answered is not None and one.answered <= limit * 1_000_000 for one in timed
@@ -153,8 +164,8 @@ def _row(key: str, members: list[Made], targeted: bool, timed_class: Class) -> R
         counted=classes[Class.COUNTED],
         false_alarms=sum(o.outcome == "false_alarm" and o.as_class is not Class.TEST for o in members),
         answer=_times([one.answered for one in timed]),
-        arrival=_times([one.arrival for one in timed]),
-        closure=_times([one.closure for one in timed]),
+        arrival=_times([one.since_told(one.arrival) for one in timed]),
+        closure=_times([one.since_told(one.closure) for one in timed]),
         **shares,
     )
 

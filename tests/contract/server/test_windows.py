@@ -3,13 +3,19 @@
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import literal, select
 
 from gateway.rules.model import Severity, TaskKind
+from server.alarms.texts import RuleTexts
 from server.db.database import Database
 from server.db.models import Alarm, CommissioningTest, DispatchStep, Occurrence, Task, TaskEvent, Window
 from server.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
+from server.figures import queries
+from server.figures.policy import FiguresPolicy
+from server.figures.queries import Scope
+from server.tasks import reviews, views
 from server.tasks import service as tasks
+from server.tasks.acts import Act
 from server.tasks.states import TaskAction
 from server.users.roles import Role
 from server.users.viewer import Viewer
@@ -106,6 +112,34 @@ def test_a_cover_left_open_is_told_when_the_work_is_over(staffed: Database) -> N
     assert actions(staffed) == [("opened", ""), ("muted", "更换井盖"), ("unmuted", "left_open")]
     sweep(staffed, 61)
     assert planned(staffed) == ["call"]
+
+
+def test_the_answer_is_awaited_from_when_people_are_told(staffed: Database) -> None:
+    """Not from the opening, an hour before: nobody knew. One that somebody took meanwhile is in no share."""
+    policy = FiguresPolicy(kinds=["well"], severities=["major"])
+    scope = Scope(start=NOW, end=at(600))
+    declare(staffed)
+    record(staffed, opened_cover(1), after_s=60)
+    sweep(staffed, 60)
+    assert task(staffed).told_at == at(60)
+    take = Act(action=TaskAction.ACKNOWLEDGE)
+    with staffed.write() as session:
+        tasks.act(session, viewer_of(staffed, "zhao"), 1, take, now=at(60.5))
+    with staffed.read() as session:
+        (row,) = queries.rows(session, scope, policy, by=literal("all"), now=at(600)).values()
+        assert (row.counted, row.judged_first, row.within_first) == (1, 1, 1)
+        assert row.answer is not None
+        assert row.answer.median == timedelta(seconds=30)
+        shown = views.page(session, viewer_of(staffed, "zhao"), 1, RuleTexts(()))
+    assert shown.task.told_at == at(60)
+    with staffed.write() as session:
+        found = session.get_one(Task, 1)
+        reviews.mark(session, found, now=at(61))
+        assert found.review is None
+        found.acknowledged_at = at(30)
+    with staffed.read() as session:
+        (row,) = queries.rows(session, scope, policy, by=literal("all"), now=at(600)).values()
+        assert (row.counted, row.muted, row.answer) == (0, 1, None)
 
 
 def test_work_that_leaves_nothing_behind_ends_its_task(staffed: Database) -> None:

@@ -359,6 +359,7 @@ def _columns() -> None:
     op.create_index("ix_residents_address", "residents", ["address"], unique=False)
     op.add_column("tasks", sa.Column("test", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.add_column("tasks", sa.Column("muted", sa.Boolean(), nullable=False, server_default=sa.false()))
+    op.add_column("tasks", sa.Column("told_at", UtcDateTime(timezone=True), nullable=True))
     op.add_column("tasks", sa.Column("level", sa.String(), nullable=False, server_default="community"))
     op.add_column("tasks", sa.Column("parent_id", sa.Integer(), nullable=True))
     op.add_column("tasks", sa.Column("due_at", UtcDateTime(timezone=True), nullable=True))
