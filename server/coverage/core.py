@@ -4,7 +4,7 @@ The rules, written once:
 
 - A person is protected while every place of theirs that holds a protecting sensor works: its gateway is there
   and hears it, the sensor has spoken within its own rhythm, its battery is good, and its last witnessed test
-  passed and is not overdue. Somebody with no such sensor is unprotected from the first day.
+  passed and is not overdue. Somebody with no such sensor is unprotected since they were written down.
 - A gap begins at the last good sign of life, not when it was noticed: at a gateway's or a sensor's last
   word, at the first low word of its battery, at the day a sensor was put up untested or taken away, at the
   end of the grace of a re-test. It ends when the server knows that all is well again.
@@ -92,8 +92,18 @@ class Rules:
     retest_grace: timedelta = timedelta(days=14)
 
 
-def gaps(resident_id: str, places: Sequence[Place], rules: Rules, *, now: datetime) -> list[Gap]:
-    """All that is wrong with one resident's protection; nothing where all is well."""
+def gaps(
+    resident_id: str,
+    places: Sequence[Place],
+    rules: Rules,
+    *,
+    now: datetime,
+    created_at: datetime | None = None,
+    judged_to: datetime | None = None,
+) -> list[Gap]:
+    """All that is wrong with one resident's protection; nothing where all is well. `created_at` is when the
+    resident was first written down, `judged_to` until when everybody has been judged: whoever had no such gap
+    then was protected, or not looked after."""
     counted = [place for place in places if place.family in rules.families]
     working = {place.family for place in counted if place.device_id is not None}
     found: dict[tuple[str, str, str], Gap] = {}
@@ -102,8 +112,11 @@ def gaps(resident_id: str, places: Sequence[Place], rules: Rules, *, now: dateti
             known = found.get(gap.key)
             found[gap.key] = gap if known is None or gap.since < known.since else known
     if not counted:
-        since = min((place.created_at for place in places), default=now)
-        gap = Gap(resident_id, Cause.NONE, "resident", resident_id, since)
+        first = min(
+            [place.created_at for place in places] + ([created_at] if created_at else []), default=now
+        )
+        since = first if judged_to is None else max(first, judged_to)
+        gap = Gap(resident_id, Cause.NONE, "resident", resident_id, min(since, now))
         found[gap.key] = gap
     return sorted(found.values(), key=lambda gap: (ORDER[gap.cause], gap.since, gap.thing_id))
 

@@ -22,12 +22,14 @@ SILENT = "silent"
 Values = Mapping[str, Sequence[LatestValue]]
 
 
-def residents(session: Session, ids: Collection[str] | None = None) -> list[str]:
-    """Who is looked after now: all, or those of `ids`."""
-    query = select(Resident.id).where(Resident.left_at.is_(None), Resident.erased_at.is_(None))
+def residents(session: Session, ids: Collection[str] | None = None) -> dict[str, datetime | None]:
+    """Who is looked after now, with when they were first written down: all, or those of `ids`."""
+    query = select(Resident.id, Resident.created_at).where(
+        Resident.left_at.is_(None), Resident.erased_at.is_(None)
+    )
     if ids is not None:
         query = query.where(Resident.id.in_(ids))
-    return list(session.scalars(query))
+    return dict(session.execute(query).all())
 
 
 def places(

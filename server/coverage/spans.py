@@ -14,13 +14,16 @@ from server.coverage.core import BY_READINGS, Cause, Gap, Rules, Step, gaps, ste
 from server.coverage.policy import CoveragePolicy
 from server.db.base import table_of
 from server.db.database import Change, Database, announce
-from server.db.models import UnprotectedSpan
+from server.db.models import Heartbeat, UnprotectedSpan
 from server.db.models.residents import NOT_ENDED
 from server.policies.service import current
 
 AT_ONCE: Final = 300
 """Rows a transaction: alarms wait no longer than these take."""
 KIND: Final = "coverage"
+BEAT: Final = "coverage"
+"""The rounds' heartbeat; its detail says until when everybody has been judged."""
+JUDGED_TO: Final = "judged_to"
 T = TypeVar("T")
 
 
@@ -45,6 +48,13 @@ def open_now(
     return {(row[0], row[1], row[2]): row[3] for row in session.execute(query)}
 
 
+def judged_to(session: Session) -> datetime | None:
+    """Until when at least everybody has been judged, as the rounds say."""
+    detail = session.scalar(select(Heartbeat.detail).where(Heartbeat.name == BEAT))
+    said = (detail or {}).get(JUDGED_TO)
+    return None if said is None else datetime.fromisoformat(said)
+
+
 def judge(
     session: Session,
     *,
@@ -62,8 +72,10 @@ def judge(
         session, catalogue=catalogue, values=values or {}, now=now, resident_ids=resident_ids
     )
     found: list[Gap] = []
-    for resident_id in facts.residents(session, resident_ids):
-        found += gaps(resident_id, known.get(resident_id, ()), rules, now=now)
+    to = judged_to(session)
+    for resident_id, created_at in facts.residents(session, resident_ids).items():
+        places = known.get(resident_id, ())
+        found += gaps(resident_id, places, rules, now=now, created_at=created_at, judged_to=to)
     said = {place.position_id for of in known.values() for place in of if place.silence_said_at is not None}
     judged = None if values is not None else [cause for cause in Cause if cause not in BY_READINGS]
     planned = step(open_now(session, resident_ids), found, judged=judged)

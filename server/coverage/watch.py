@@ -21,6 +21,7 @@ from server.context import Context
 from server.coverage import spans
 from server.coverage.heard import Heard
 from server.coverage.policy import CoveragePolicy
+from server.coverage.spans import BEAT, JUDGED_TO
 from server.db.base import table_of
 from server.db.database import Change
 from server.db.models import Attachment, Device, Heartbeat, Position, Task
@@ -32,7 +33,6 @@ EVERY: Final = timedelta(seconds=20)
 """A gap is in the record within half a minute, the time of a round included."""
 GATHER_S: Final = 0.3
 """Changes of one transaction, or of an import, are looked at together."""
-BEAT: Final = "coverage"
 
 
 class Watch:
@@ -43,6 +43,7 @@ class Watch:
         self._heard = Heard()
         self._started = now()
         self._store_down = False
+        self._judged_to: datetime | None = None
 
     async def run(self) -> None:
         """Rounds and follows until cancelled."""
@@ -63,6 +64,7 @@ class Watch:
                 log.warning("coverage_without_readings", detail=error.message[:300])
             self._store_down = True
         await asyncio.to_thread(self._judge, None, moment)
+        self._judged_to = moment
         return True
 
     async def look(self, changes: Collection[Change], moment: datetime) -> None:
@@ -108,9 +110,12 @@ class Watch:
         spans.keep(context.database, change, now=moment)
 
     def _claim(self, moment: datetime) -> bool:
+        """Whether this process makes the round. It tells until when its last one has come: a round that
+        failed has judged nobody."""
         table = table_of(Heartbeat)
         with self._context.database.read() as session:
             at = session.scalar(select(Heartbeat.at).where(Heartbeat.name == BEAT))
+            known = max(filter(None, (spans.judged_to(session), self._judged_to)), default=None)
         if at is not None and moment - at < EVERY * 0.9:
             return False
         with self._context.database.write() as session:
@@ -120,7 +125,9 @@ class Watch:
                 first = insert.values(name=BEAT, at=moment, detail={}).on_conflict_do_nothing()
                 return bool(session.connection().execute(first).rowcount)
             taken = session.connection().execute(
-                update(table).where(table.c.name == BEAT, table.c.at == at).values(at=moment)
+                update(table)
+                .where(table.c.name == BEAT, table.c.at == at)
+                .values(at=moment, detail={} if known is None else {JUDGED_TO: known.isoformat()})
             )
             return bool(taken.rowcount)
 

@@ -330,7 +330,7 @@ def _write(
     for kind in ("stations", "residents", "wells", "positions"):
         model = _FORMS[kind][0]
         there = {_id(row): row for row in session.scalars(select(model))} if by_kind[kind] else {}
-        only_new = {"created_at": now} if model is Position else {}
+        only_new = {"created_at": now} if model in (Position, Resident) else {}
         for entry in by_kind[kind]:
             values = entry.body.model_dump(exclude={"contact", "contacts", "upstream"})
             if model is Station:

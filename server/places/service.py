@@ -36,13 +36,14 @@ def put_area(session: Session, area_id: str, area: AreaIn) -> Area:
     return _put(session, Area, area_id, area)
 
 
-def put_resident(session: Session, resident_id: str, resident: ResidentIn) -> Resident:
+def put_resident(session: Session, resident_id: str, resident: ResidentIn, *, now: datetime) -> Resident:
     """Creates or corrects a resident. Raises ConflictError for one whose data was erased."""
     _require(session, Area, resident.area_id, "area_id")
     before = session.get(Resident, resident_id)
     if before is not None and before.erased_at is not None:
         raise ConflictError(f"the data of resident {resident_id!r} was erased: take another id")
-    row = _put(session, Resident, resident_id, resident, leave=frozenset({"contact", "contacts"}))
+    left_out = frozenset({"contact", "contacts"})
+    row = _put(session, Resident, resident_id, resident, leave=left_out, created_at=now)
     if "contacts" in resident.model_fields_set:
         contacts.put(session, resident_id, resident.contacts)
     elif "contact" in resident.model_fields_set:

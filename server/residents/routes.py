@@ -132,7 +132,7 @@ def put_resident(context: GetContext, viewer: GetViewer, key: str, body: Residen
     """Creates or corrects a resident. `contacts` or the lines of `contact` replace those that were there."""
     viewer.require(Right.EDIT_RESIDENTS)
     with context.database.write() as session:
-        resident = places.put_resident(session, key, body)
+        resident = places.put_resident(session, key, body, now=now())
         audit.write(session, viewer, action="write", subject=("resident", key), now=now())
         return _out(session, resident)
 

@@ -66,7 +66,8 @@ class Place:
 
 @dataclass(kw_only=True)
 class World:
-    """What was laid. `untested` are residents whose sensors nobody has signed for; `roles` each user's."""
+    """What was laid. `untested` are residents whose sensors nobody has signed for, or who have none; `roles`
+    each user's."""
 
     places: dict[str, Place] = field(default_factory=dict)
     gateways: list[str] = field(default_factory=list)
@@ -247,9 +248,13 @@ class _Builder:
             world.untested.add(resident)
         self.rows[Resident].append(
             {"id": resident, "area_id": area, "name": f"王{number}", "address": f"幸福路{number}号",
-             "access": "", "phone": "", "notes": "", "risk": risk, "latitude": at[0], "longitude": at[1]}
+             "access": "", "phone": "", "notes": "", "risk": risk, "latitude": at[0], "longitude": at[1],
+             "created_at": self.at}
         )  # fmt: skip
         topic = {"topic": f"zigbee2mqtt/{resident}"}
+        if number % 100 == 50:  # waits for a sensor
+            world.untested.add(resident)
+            return
         self._sensor(f"{resident}-sos", BUTTON, gateway, area, topic, resident=resident)
         if number % 10 == 0:
             topic = {"topic": f"application/1/device/{resident}/event/up"}

@@ -37,6 +37,7 @@ class Resident(Base):
     risk: Mapped[str] = mapped_column(default="normal")  # normal, high
     latitude: Mapped[float | None]
     longitude: Mapped[float | None]
+    created_at: Mapped[datetime | None]  # first written down; none where that is not known
     left_at: Mapped[datetime | None]  # not looked after any more since: retention counts from here
     erased_at: Mapped[datetime | None]
 

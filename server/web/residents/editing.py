@@ -120,7 +120,7 @@ def _save(
         with context.database.write() as session:
             if not resident_id:
                 require_free(session, Resident, key)
-            put_resident(session, key, wanted)
+            put_resident(session, key, wanted, now=now())
             audit.write(session, viewer, action="write", subject=("resident", key), now=now())
     except ValidationError as error:
         errors = form.wrong(error)

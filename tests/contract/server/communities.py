@@ -125,7 +125,7 @@ def _community(database: Database, catalogue: Catalogue, name: str, latitude: fl
             access=f"{name}-access", notes=f"{name}-notes", risk="high", **place,
             contacts=[ContactIn(name=f"{name}-daughter", phone=f"{name}-number", holds_key=True)],
         )  # fmt: skip
-        service.put_resident(session, f"{name}-r", resident)
+        service.put_resident(session, f"{name}-r", resident, now=moment)
         service.put_well(
             session, f"{name}-w",
             schemas.WellIn(area_id=area, name=f"{name}-well", address=f"{name}-corner", **place),

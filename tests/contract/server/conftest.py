@@ -112,6 +112,7 @@ def _lay_street(database: Database, catalogue: Catalogue) -> None:
             session,
             "r1",
             schemas.ResidentIn(area_id="area", name="王秀英", address="幸福路1号", access="钥匙在邻居家"),
+            now=NOW,
         )
         service.put_well(session, "w1", schemas.WellIn(area_id="area", name="0427", address="幸福路"))
         places = {

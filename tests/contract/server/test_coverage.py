@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from firmware_profiles import Catalogue
 from server.alarms import service as alarms
@@ -14,6 +14,7 @@ from server.clock import to_ms
 from server.context import Context
 from server.coverage import hours, service, spans, views
 from server.coverage.core import Cause
+from server.coverage.spans import BEAT, JUDGED_TO
 from server.coverage.standing import standing, unprotected
 from server.coverage.watch import Watch
 from server.db.database import Change, Database
@@ -22,6 +23,7 @@ from server.db.models import (
     Area,
     CommissioningTest,
     Gateway,
+    Heartbeat,
     Position,
     Resident,
     Task,
@@ -30,6 +32,8 @@ from server.db.models import (
 from server.devices.service import retire
 from server.gateways import faults
 from server.live.bus import Bus
+from server.places import service as places
+from server.places.schemas import ResidentIn
 from server.settings import ServerSettings
 from server.timeseries.sqlite import SqliteStore
 from server.timeseries.store import LatestValue, Point
@@ -213,6 +217,32 @@ def test_somebody_without_any_sensor_is_unprotected_from_the_first_day(
         assert [one.resident_id for one in views.lines(session, MANAGER, now=at(3))] == ["r3"]
 
 
+def test_somebody_who_never_had_a_sensor_is_unprotected_since_they_were_written_down(
+    street: Database, catalogue: Catalogue
+) -> None:
+    """However late the first round; and nobody is so from before the last round that found them protected."""
+    with street.write() as session:
+        places.put_resident(
+            session, "r2", ResidentIn(area_id="area", name="李大爷", address="x"), now=at(-70)
+        )
+    sign(street, "home-sos", "home-fall")
+    look(street, catalogue, at(1), said(at(1)))
+    with street.write() as session:
+        places.put_resident(session, "r2", ResidentIn(area_id="area", name="李大爷", address="y"), now=at(2))
+        session.add(Heartbeat(name=BEAT, at=at(3), detail={JUDGED_TO: at(2.5).isoformat()}))
+        session.execute(update(Position).where(Position.resident_id == "r1").values(resident_id="r2"))
+    look(street, catalogue, at(3), said(at(3)))
+    with street.read() as session:
+        rows = session.scalars(select(UnprotectedSpan).order_by(UnprotectedSpan.id)).all()
+        assert [(row.resident_id, row.cause, row.since, row.until) for row in rows] == [
+            ("r2", Cause.NONE, at(-70), at(3)),
+            ("r1", Cause.NONE, at(2.5), None),
+        ]
+        sums = hours.hours(session, start=at(-100), end=at(10), now=at(10))
+        assert (sums.residents, sums.looked_after) == (2, (80 + 7.5) * HOUR)
+        assert sums.unprotected == (73 + 7.5) * HOUR
+
+
 def test_hours_count_overlapping_gaps_once_and_absences_apart(street: Database) -> None:
     times = [
         (1, 3, "silent"),
@@ -296,6 +326,11 @@ async def test_the_watch_follows_what_happens_and_makes_its_rounds_alone(
         faults.raise_fault(
             session, session.get_one(Gateway, "gw-1"), rule=GATEWAY_OFFLINE, since=at(2), now=at(2.1)
         )
+    with street.read() as session:
+        assert spans.judged_to(session) is None, "told with the next round"
+    assert await other.round(at(2))
+    with street.read() as session:
+        assert spans.judged_to(session) == at(1) + timedelta(seconds=30)
     task = Change("task", "1", "opened")
     await Watch(context).look([task, Change("gateway", "gw-1")], at(2.1))
     assert causes(street, at(2.1)) == [(Cause.GATEWAY, at(2))]

@@ -37,7 +37,7 @@ def row_of_homes(staffed: Database, catalogue: Catalogue) -> Database:
             resident = schemas.ResidentIn(
                 area_id="area", name=f"老{number}", address=f"路{number}号", risk=risk
             )
-            service.put_resident(session, f"h{number}", resident)
+            service.put_resident(session, f"h{number}", resident, now=NOW)
             place = schemas.PositionIn(area_id="area", name=f"p{number}", resident_id=f"h{number}")
             service.put_position(session, f"p{number}", place, now=NOW)
             register(

@@ -30,7 +30,7 @@ async def context(street: Database, catalogue: Catalogue, tmp_path: Path) -> Asy
     """A server's parts, with resident r2 whose home has a water meter and a button."""
     with street.write() as session:
         resident = schemas.ResidentIn(area_id="area", name="李桂兰", address="幸福路2号")
-        places.put_resident(session, "r2", resident)
+        places.put_resident(session, "r2", resident, now=NOON)
         for position, profile, driver in (
             ("meter", "webhook-water", {"source": "nb", "identity": "m1"}),
             ("button", "tuya-ts0215a-sos", {"topic": "zigbee2mqtt/button"}),

@@ -70,7 +70,7 @@ def neighbour(database: Database, *, address: str) -> None:
     """A second resident with a button of their own."""
     with database.write() as session:
         service.put_resident(
-            session, "r2", schemas.ResidentIn(area_id="area", name="李建国", address=address)
+            session, "r2", schemas.ResidentIn(area_id="area", name="李建国", address=address), now=NOW
         )
         service.put_position(
             session,

@@ -80,6 +80,7 @@ def fill(database: Database) -> None:
                 notes=notes,
                 contacts=[ContactIn(name=called, phone=number, holds_key=True)],
             ),
+            now=NOW,
         )
         moment = now()
         wanted = AbsenceIn(kind="family", since=moment, until=moment + timedelta(days=2), note=note)
@@ -271,7 +272,7 @@ def test_an_erasure_leaves_numbers_and_nobody(staffed: Database) -> None:
     with staffed.write() as session, pytest.raises(ConflictError, match="already"):
         erasure.erase(session, manager, "r1", now=NOW)
     with staffed.write() as session, pytest.raises(ConflictError, match="another id"):
-        service.put_resident(session, "r1", ResidentIn(area_id="area", name="x", address="y"))
+        service.put_resident(session, "r1", ResidentIn(area_id="area", name="x", address="y"), now=NOW)
 
 
 async def test_retention_erases_when_its_time_has_come_and_not_before(

@@ -91,21 +91,24 @@ def test_contacts_stay_who_they_are_while_lines_are_corrected(staffed: Database)
     carer = viewer_of(staffed, "li")
     daughter = ContactIn(name="女儿 王芳", phone="13800138000", holds_key=True, user_id=carer.user_id)
     with staffed.write() as session:
-        service.put_resident(session, "r1", HOME.model_copy(update={"contacts": [daughter]}))
+        service.put_resident(session, "r1", HOME.model_copy(update={"contacts": [daughter]}), now=NOW)
         service.put_resident(
-            session, "r1", ResidentIn(**{**HOME.model_dump(exclude={"contacts"}), "contacts": [daughter]})
+            session,
+            "r1",
+            ResidentIn(**{**HOME.model_dump(exclude={"contacts"}), "contacts": [daughter]}),
+            now=NOW,
         )
         before = session.scalars(select(Contact.id)).one()
         lines = ResidentIn(
             area_id="area", name="王秀英", address="a", contact="邻居 老张 13900139000\n女儿 王芳 13800138000"
         )
-        service.put_resident(session, "r1", lines)
+        service.put_resident(session, "r1", lines, now=NOW)
     with staffed.read() as session:
         neighbour, same = contacts.of(session, "r1")
         assert (neighbour.relation, neighbour.rank) == ("neighbour", 0)
         assert (same.id, same.holds_key, same.user_id) == (before, True, carer.user_id)
     with staffed.write() as session:
-        service.put_resident(session, "r1", HOME)
+        service.put_resident(session, "r1", HOME, now=NOW)
         assert len(contacts.of(session, "r1")) == 2, "not sent: left as they are"
         nobody = ContactIn(name="x", user_id=999)
         with pytest.raises(InvalidError, match="no user 999"):
@@ -135,7 +138,7 @@ def test_the_list_finds_by_name_address_and_id(staffed: Database) -> None:
     carer, installer = viewer_of(staffed, "li"), viewer_of(staffed, "zhao")
     with staffed.write() as session:
         service.put_resident(
-            session, "r2", ResidentIn(area_id="area", name="李%", address="长安路 2", risk="high")
+            session, "r2", ResidentIn(area_id="area", name="李%", address="长安路 2", risk="high"), now=NOW
         )
     with staffed.read() as session:
 
@@ -173,6 +176,7 @@ def test_a_stations_circle_and_a_wells_upstream(staffed: Database) -> None:
                 session,
                 key,
                 ResidentIn(area_id="area", name=key, address=key, latitude=latitude, longitude=121.4),
+                now=NOW,
             )
         station = service.put_station(
             session,

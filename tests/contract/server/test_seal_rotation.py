@@ -41,6 +41,7 @@ def fill(database: Database) -> None:
                 notes=notes,
                 contacts=[ContactIn(name="女儿", phone=called)],
             ),
+            now=NOW,
         )
         carer = viewer_of(database, "li")
         wanted = AbsenceIn(kind="family", since=NOW, until=NOW + DAY, note=note)

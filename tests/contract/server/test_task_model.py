@@ -65,7 +65,7 @@ class Life(RuleBasedStateMachine):
         self.home = f"m{next(_homes)}"
         with self.database.write() as session:
             places.put_resident(
-                session, self.home, schemas.ResidentIn(area_id="area", name="王", address=self.home)
+                session, self.home, schemas.ResidentIn(area_id="area", name="王", address=self.home), now=NOW
             )
             places.put_position(
                 session,

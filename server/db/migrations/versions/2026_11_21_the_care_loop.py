@@ -354,6 +354,11 @@ def _work() -> None:
 
 
 def _columns() -> None:
+    op.add_column("residents", sa.Column("created_at", UtcDateTime(timezone=True), nullable=True))
+    op.execute(  # of those who are there already: the first sensor's place
+        "UPDATE residents SET created_at = "
+        "(SELECT MIN(created_at) FROM positions WHERE positions.resident_id = residents.id)"
+    )
     op.add_column("residents", sa.Column("left_at", UtcDateTime(timezone=True), nullable=True))
     op.add_column("residents", sa.Column("erased_at", UtcDateTime(timezone=True), nullable=True))
     op.create_index("ix_residents_address", "residents", ["address"], unique=False)

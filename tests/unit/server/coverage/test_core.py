@@ -42,6 +42,20 @@ def found(*places: Place, rules: Rules = RULES) -> list[tuple[str, str, datetime
     return [(gap.cause, gap.thing_id, gap.since) for gap in gaps("r1", places, rules, now=NOW)]
 
 
+def test_without_a_sensor_it_counts_from_when_they_were_written_down() -> None:
+    def since(*places: Place, **known: datetime) -> datetime:
+        (gap,) = gaps("r1", places, RULES, now=NOW, **known)
+        return gap.since
+
+    door = place(family="door", created_at=NOW - 3 * DAY)
+    assert since() == NOW
+    assert since(created_at=NOW - 9 * DAY) == NOW - 9 * DAY
+    assert since(door) == NOW - 3 * DAY
+    assert since(door, created_at=NOW - 9 * DAY) == NOW - 9 * DAY
+    assert since(created_at=NOW - 9 * DAY, judged_to=NOW - DAY) == NOW - DAY
+    assert since(created_at=NOW - HOUR, judged_to=NOW - DAY) == NOW - HOUR
+
+
 def test_a_sensor_that_is_well_protects() -> None:
     assert found(place()) == []
 
