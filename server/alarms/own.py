@@ -1,14 +1,15 @@
 """Alarms of the server's own: about itself, where no gateway could tell."""
 
 from datetime import datetime
+from uuid import uuid4
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gateway.rules.model import Severity, TaskKind
 from server.alarms import repository, service
-from server.clock import to_ms
-from server.db.models import Area
+from server.db.models import Area, Task
+from server.tasks.states import OPEN_STATES
 
 
 def raise_own(
@@ -22,13 +23,15 @@ def raise_own(
     value: float,
     now: datetime,
 ) -> None:
-    """Raises a maintenance alarm about (`kind`, `key`), a part of the server, unless it is open. Its task
-    stands in the whole subdistrict. Nothing happens while there is no area yet."""
+    """Raises a maintenance alarm about (`kind`, `key`), a part of the server, unless it is open with a task
+    that is: who ended the task while the trouble stands is told again. Its task stands in the whole
+    subdistrict. Nothing happens while there is no area yet."""
     open_one = repository.open_alarm(session, source_kind=kind, source_id=key, rule=rule)
     area_id = session.scalar(select(Area.id).order_by(Area.parent_id.is_not(None), Area.id).limit(1))
-    if open_one is not None or area_id is None:
+    is_told = open_one is not None and session.get_one(Task, open_one.task_id).state in OPEN_STATES
+    if is_told or area_id is None:
         return
-    breach = f"{rule}:{key}:{to_ms(now)}"
+    breach = f"{rule}:{key}:{uuid4()}"  # it may end and begin again within one tick of the clock
     service.raise_alarm(
         session,
         service.Breach(
@@ -47,8 +50,8 @@ def raise_own(
         ),
         {
             "gateway_id": "server",
-            "epoch": f"{kind}:{key}:{rule}",
-            "seq": to_ms(now),
+            "epoch": breach,
+            "seq": 1,
             "event": "occurred",
             "breach": breach,
             "rule": rule,

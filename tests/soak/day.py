@@ -170,6 +170,7 @@ class Day:
                 now=self.clock.now(),
             )
             self.looks.append(self._ask(asked, -1))
+        print(f"{self.clock.now():%d %H:%M} UTC, {len(self.failures)} failures", flush=True)  # noqa: T201 - minutes pass
 
     async def _store(self) -> None:
         """What gateways that are heard have read goes to the time-series store."""

@@ -238,6 +238,7 @@ def nobody_is_forgotten(
         ):
             lately |= outage.residents
     spans = set(session.scalars(select(UnprotectedSpan.resident_id).where(UnprotectedSpan.until.is_(None))))
-    assert out <= spans, f"unprotected without a span: {sorted(out - spans)[:10]}"
+    missed = [one for one in outages if one.since + settle < now < one.until and one.residents - spans]
+    assert out <= spans, f"unprotected without a span: {sorted(out - spans)[:10]} by {missed[:3]}"
     assert spans <= lately, f"a span without a cause: {sorted(spans - lately)[:10]}"
     return len(spans)
