@@ -188,6 +188,10 @@ class RuleTexts:
         """The rule's name in all languages."""
         return {language: self.name(rule, language) for language in LANGUAGES}
 
+    def all_names(self, language: str) -> dict[str, str]:
+        """The names of all rules that are known, by id."""
+        return {rule: text.name[language] for rule, text in self._texts.items()}
+
     def advise(self, rule: str, language: str) -> str:
         """What to do, or nothing where no profile knows the rule."""
         text = self._texts.get(rule)

@@ -13,6 +13,7 @@ class CoveragePolicy(Policy):
 
     families: list[str] = rule(
         ["button", "fall"],
+        of="family",
         zh="哪些设备类别起守护作用",
         en="Families of devices that protect",
         source="own choice: what calls for help by itself or at a press; comfort sensors do not",
@@ -43,6 +44,7 @@ class CoveragePolicy(Policy):
     )
     calls_for: list[str] = rule(
         ["gateway", "driver", "silent", "removed"],
+        of="gap",
         zh="哪些原因需要打关怀电话",
         en="Causes that call for a welfare call",
         source="own choice: those by which a press would not arrive now",

@@ -67,12 +67,14 @@ class FiguresPolicy(Policy):
     )
     kinds: list[str] = rule(
         ["care", "well", "public_health"],
+        of="kind",
         zh="计入应答达标率的任务种类",
         en="Kinds of task that count for the targets",
         source="own choice: maintenance waits for the next round and is no call",
     )
     severities: list[str] = rule(
         ["critical", "major"],
+        of="severity",
         zh="计入应答达标率的级别",
         en="Severities that count for the targets",
         source="own choice: what calls people at once",

@@ -30,8 +30,8 @@ class Message(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    kind: str = rule(..., zh="用途", en="For", pattern=r"^[a-z_]{1,30}$")
-    language: Literal["zh", "en"] = rule(..., zh="语言", en="Language")
+    kind: str = rule(..., zh="用途", en="For", of="message", pattern=r"^[a-z_]{1,30}$")
+    language: Literal["zh", "en"] = rule(..., zh="语言", en="Language", of="language")
     title: str = rule(..., zh="标题", en="Title", min_length=1, max_length=100)
     body: str = rule(..., zh="内容", en="Text", min_length=1, max_length=500)
 
@@ -72,11 +72,13 @@ class MessagePolicy(Policy):
     TITLES: ClassVar = {"zh": "消息文字", "en": "Messages"}
 
     minimal: list[str] = rule(
-        [], zh="只许说任务编号的渠道", en="Channels that may carry the number of the task alone",
+        [], of="channel",
+        zh="只许说任务编号的渠道", en="Channels that may carry the number of the task alone",
         source="our choice, for channels whose operator should learn nothing",
     )  # fmt: skip
     reasons: list[str] = rule(
-        ["push"], zh="可以说明原因（作息）的渠道", en="Channels that may say why (daily habits)",
+        ["push"], of="channel",
+        zh="可以说明原因（作息）的渠道", en="Channels that may say why (daily habits)",
         source="our choice: when somebody usually gets up is theirs; web push is encrypted on its way",
     )  # fmt: skip
     messages: list[Message] = rule(list(_packaged().messages), zh="文字", en="Texts")

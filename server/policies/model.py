@@ -25,8 +25,10 @@ class Policy(BaseModel):
     TITLES: ClassVar[dict[str, str]]
 
 
-def rule(default: Any, *, zh: str, en: str, unit: str = "", source: str = "", **limits: Any) -> Any:
-    """A field of a policy: its words in both languages, its unit (UCUM), where the number comes from, and
-    pydantic's limits (`ge`, `le`, `max_length`, …)."""
-    words: dict[str, Any] = {"zh": zh, "en": en, "unit": unit, "source": source}
+def rule(
+    default: Any, *, zh: str, en: str, unit: str = "", source: str = "", of: str = "", **limits: Any
+) -> Any:
+    """A field of a policy: its words in both languages, its unit (UCUM), where the number comes from, the
+    vocabulary `of` which its codes are ("role"), and pydantic's limits (`ge`, `le`, `max_length`, …)."""
+    words: dict[str, Any] = {"zh": zh, "en": en, "unit": unit, "source": source, "of": of}
     return Field(default=default, json_schema_extra=words, **limits)

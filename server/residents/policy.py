@@ -14,9 +14,9 @@ class LookReason(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    code: str
-    zh: str
-    en: str
+    code: str = rule(..., zh="代号", en="Id")
+    zh: str = rule(..., zh="中文", en="Chinese")
+    en: str = rule(..., zh="英文", en="English")
 
 
 _REASONS = [

@@ -52,8 +52,8 @@ class RhythmPolicy(Policy):
     quiet_least: int = rule(
         120, zh="最短安静时长", en="Quiet below this is never told", unit="min", ge=30, le=1440, source=_TUNED
     )
-    severity_soft: Level = rule("warning", zh="首次偏离的级别", en="Severity when it begins")
-    severity_hard: Level = rule("major", zh="持续偏离的级别", en="Severity when it lasts")
+    severity_soft: Level = rule("warning", zh="首次偏离的级别", en="Severity when it begins", of="severity")
+    severity_hard: Level = rule("major", zh="持续偏离的级别", en="Severity when it lasts", of="severity")
     hard_after: int = rule(60, zh="升级时间", en="It lasts after", unit="min", ge=0, le=1440, source=_TUNED)
     fixed_water_hours: int = rule(
         12,

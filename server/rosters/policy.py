@@ -13,6 +13,7 @@ class RosterPolicy(Policy):
 
     roles: list[str] = rule(
         ["carer", "dispatcher"],
+        of="role",
         zh="须有人值班的角色",
         en="Roles for which somebody has to be on duty",
         source="those whom the packaged playbooks tell first",

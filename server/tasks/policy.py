@@ -33,7 +33,7 @@ class Outcome(BaseModel):
     id: str = rule("", zh="代号", en="Id", pattern=_ID)
     zh: str = rule("", zh="中文", en="Chinese", min_length=1, max_length=30)
     en: str = rule("", zh="英文", en="English", min_length=1, max_length=40)
-    counts_as: CountsAs = rule("none", zh="统计为", en="Counts as")
+    counts_as: CountsAs = rule("none", zh="统计为", en="Counts as", of="counts_as")
     needs_cause: bool = rule(False, zh="要选原因", en="Needs a cause")
     needs_note: bool = rule(False, zh="要写说明", en="Needs a note")
     follow_up: bool = rule(False, zh="之后回访", en="Followed up")
@@ -59,11 +59,11 @@ class Kind(BaseModel):
     id: str = rule("", zh="代号", en="Id", pattern=_ID)
     zh: str = rule("", zh="中文", en="Chinese", min_length=1, max_length=20)
     en: str = rule("", zh="英文", en="English", min_length=1, max_length=30)
-    icon: Icon = rule("tasks", zh="图标", en="Icon")
-    colour: Colour = rule("plain", zh="颜色", en="Colour")
-    roles: Annotated[list[str], Field(max_length=10)] = rule([], zh="由谁处理", en="Roles")
+    icon: Icon = rule("tasks", zh="图标", en="Icon", of="icon")
+    colour: Colour = rule("plain", zh="颜色", en="Colour", of="colour")
+    roles: Annotated[list[str], Field(max_length=10)] = rule([], zh="由谁处理", en="Roles", of="role")
     outcomes: Annotated[list[str], Field(min_length=1, max_length=30)] = rule(
-        [], zh="可选结果", en="Outcomes"
+        [], zh="可选结果", en="Outcomes", of="outcome"
     )
     needs_review: bool = rule(False, zh="要督查", en="Reviewed")
     follow_up_days: int = rule(0, zh="几天后回访", en="Follow up after", unit="d", ge=0, le=60, source=_PILOT)
@@ -154,7 +154,7 @@ class TaskPolicy(Policy):
     )  # fmt: skip
     review_critical: bool = rule(True, zh="督查全部危急任务", en="Review every critical task")
     review_late_answer_s: int = rule(
-        180, zh="接单晚于此时督查（危急与重要）", en="Review critical and major tasks answered after",
+        180, zh="接单晚于此时督查（危急与严重）", en="Review critical and major tasks answered after",
         unit="s", ge=10, le=86_400, source=_TSA,
     )  # fmt: skip
     review_false_alarms: int = rule(

@@ -31,7 +31,8 @@ class WelfarePolicy(Policy):
     )
     risks: list[str] = rule(
         ["high"],
-        zh="对哪些风险等级的老人（high、normal）",
-        en="Residents of these risk levels (high, normal)",
+        of="risk",
+        zh="对哪些风险等级的老人",
+        en="Residents of these risk levels",
         source="gateway down: one fault and welfare calls to those at high risk",
     )

@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 from server.policies.model import Policy, rule
 
@@ -12,13 +12,13 @@ class AirLimit(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    point: str = Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")
-    zh: str = Field(max_length=30)
-    en: str = Field(max_length=40)
-    unit: str = Field(max_length=12)
-    least: float | None = None
-    most: float | None = None
-    needed: bool = True  # before anybody goes down
+    point: str = rule(..., zh="代号", en="Id", pattern=r"^[a-z][a-z0-9_]{0,30}$")
+    zh: str = rule(..., zh="中文", en="Chinese", max_length=30)
+    en: str = rule(..., zh="英文", en="English", max_length=40)
+    unit: str = rule(..., zh="单位", en="Unit", max_length=12)
+    least: float | None = rule(None, zh="最低", en="At least")
+    most: float | None = rule(None, zh="最高", en="At most")
+    needed: bool = rule(True, zh="下井前必测", en="Needed before anybody goes down")
 
 
 class SiteCheck(BaseModel):
@@ -26,9 +26,9 @@ class SiteCheck(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    key: str = Field(pattern=r"^[a-z][a-z0-9_]{0,30}$")
-    zh: str = Field(min_length=1, max_length=80)
-    en: str = Field(min_length=1, max_length=120)
+    key: str = rule(..., zh="代号", en="Id", pattern=r"^[a-z][a-z0-9_]{0,30}$")
+    zh: str = rule(..., zh="中文", en="Chinese", min_length=1, max_length=80)
+    en: str = rule(..., zh="英文", en="English", min_length=1, max_length=120)
 
 
 _AIR = [
@@ -67,6 +67,7 @@ class WellPolicy(Policy):
 
     cover_rules: list[str] = rule(
         ["cover_open", "cover_tilted", "cover_tilted_y", "cover_over"],
+        of="rule",
         zh="表示井盖打开的规则",
         en="Rules that say that a cover is open",
         source="the packaged profiles' rules",

@@ -51,6 +51,7 @@ class WindowPolicy(Policy):
     )
     never_muted: list[str] = rule(
         list(_KILLS),
+        of="rule",
         zh="作业期间也照常派单的规则",
         en="Rules that call people during work too",
         source="gas, fire and rising water kill the crew whose work was declared",

@@ -1,11 +1,12 @@
 """The form of any policy, made from its fields: inputs out, a policy or what is wrong with it in. Pure.
 
 A number, a switch, a text and a choice are one input each; a list of texts is one a line; texts with values
-are one `name = value` a line; a list of records is a row of inputs each, with empty rows after them.
+are one `name = value` a line; a list of records is a row of inputs each, with empty rows after them. Codes
+are shown in the words of their vocabulary (`of`), and a list of them is ticked: what is read stays the code.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Final, Literal, get_args, get_origin
 
@@ -15,13 +16,16 @@ from pydantic.fields import FieldInfo
 from server.policies.model import Policy
 
 SPARE_ROWS: Final = 2
-Widget = Literal["number", "switch", "text", "choice", "lines", "pairs", "rows"]
+Widget = Literal["number", "switch", "text", "choice", "lines", "ticks", "pairs", "rows"]
+Vocabularies = Mapping[str, Mapping[str, str]]
+"""What codes are called, by vocabulary and code."""
+_NO_WORDS: Final[Vocabularies] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Input:
     """One input: its name in the form, its words, and what it holds. `default` is what the packaged policy
-    says, `source` where that comes from."""
+    says, `source` where that comes from. `choices` are codes, `words` what they are called."""
 
     name: str
     label: str
@@ -31,7 +35,28 @@ class Input:
     source: str = ""
     default: str = ""
     choices: tuple[str, ...] = ()
+    words: Mapping[str, str] = field(default_factory=dict)
     rows: tuple[tuple["Input", ...], ...] = ()
+
+    @property
+    def column(self) -> str:
+        """The field's own name, without the row's."""
+        return self.name.rpartition(".")[2]
+
+    @property
+    def picked(self) -> list[str]:
+        """The codes that are chosen, in their order."""
+        return _lines(self.value)
+
+    @property
+    def others(self) -> list[str]:
+        """The codes that could be chosen beside them."""
+        return [code for code in self.choices if code not in self.picked]
+
+    @property
+    def said(self) -> str:
+        """The value in words, one a line."""
+        return "\n".join(self.words.get(line, line) for line in self.value.split("\n"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +67,11 @@ class Wrong:
     what: str
 
 
-def inputs(policy: Policy, language: str) -> list[Input]:
+def inputs(policy: Policy, language: str, words: Vocabularies = _NO_WORDS) -> list[Input]:
     """The form's inputs, filled with what `policy` says."""
     usual = policy.__class__()
     return [
-        _input(name, name, info, getattr(policy, name), getattr(usual, name), language)
+        _input(name, name, info, getattr(policy, name), getattr(usual, name), language, words)
         for name, info in policy.__class__.model_fields.items()
     ]
 
@@ -58,9 +83,20 @@ def read(policy: type[Policy], form: Mapping[str, str]) -> Policy:
     )
 
 
-def again(policy: type[Policy], form: Mapping[str, str], language: str) -> list[Input]:
+def again(
+    policy: type[Policy], form: Mapping[str, str], language: str, words: Vocabularies = _NO_WORDS
+) -> list[Input]:
     """The form's inputs as somebody has filled them, mistakes and all."""
-    return [_kept(each, form) for each in inputs(policy(), language)]
+    return [_kept(each, form) for each in inputs(policy(), language, words)]
+
+
+def sent(pairs: Iterable[tuple[str, object]]) -> dict[str, str]:
+    """What a browser sent, by name; what was ticked under one name is one a line."""
+    found: dict[str, str] = {}
+    for name, value in pairs:
+        if isinstance(value, str):
+            found[name] = f"{found[name]}\n{value}" if name in found else value
+    return found
 
 
 def wrong(policy: type[Policy], error: ValidationError, language: str) -> list[Wrong]:
@@ -69,20 +105,39 @@ def wrong(policy: type[Policy], error: ValidationError, language: str) -> list[W
     for one in error.errors(include_url=False, include_input=False):
         top = str(one["loc"][0]) if one["loc"] else ""
         label = _words(policy.model_fields[top], language, top) if top in policy.model_fields else top
-        deeper = ".".join(str(part + 1 if isinstance(part, int) else part) for part in one["loc"][1:])
+        record = _record(policy.model_fields[top].annotation) if top in policy.model_fields else None
+        deeper = " ".join(_deeper(part, record, language) for part in one["loc"][1:])
         message = one["msg"].removeprefix("Value error, ")
         found.append(Wrong(f"{label} {deeper}".strip(), message))
     return found
 
 
-def summary(policy: Policy, language: str) -> list[Input]:
+def _deeper(part: int | str, record: type[BaseModel] | None, language: str) -> str:
+    if isinstance(part, int):
+        return str(part + 1)
+    info = record.model_fields.get(part) if record is not None else None
+    return part if info is None else _words(info, language, part)
+
+
+def summary(policy: Policy, language: str, words: Vocabularies = _NO_WORDS) -> list[Input]:
     """What a policy says, without its tables."""
-    return [each for each in inputs(policy, language) if each.widget != "rows"]
+    return [each for each in inputs(policy, language, words) if each.widget != "rows"]
 
 
-def _input(name: str, field: str, info: FieldInfo, value: object, default: object, language: str) -> Input:
+def _input(
+    name: str,
+    column: str,
+    info: FieldInfo,
+    value: object,
+    default: object,
+    language: str,
+    words: Vocabularies,
+) -> Input:
     widget = _widget(info.annotation)
     extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
+    called = words.get(str(extra.get("of", "")), {})
+    if called:
+        widget = _IN_WORDS.get(widget, widget)
     record = _record(info.annotation)
     rows: tuple[tuple[Input, ...], ...] = ()
     if record is not None:
@@ -97,6 +152,7 @@ def _input(name: str, field: str, info: FieldInfo, value: object, default: objec
                     "" if one is None else getattr(one, each),
                     "",
                     language,
+                    words,
                 )
                 for each, inner in record.model_fields.items()
             )
@@ -104,13 +160,14 @@ def _input(name: str, field: str, info: FieldInfo, value: object, default: objec
         )
     return Input(
         name=name,
-        label=_words(info, language, field),
+        label=_words(info, language, column),
         widget=widget,
         value=_text(value),
         unit=str(extra.get("unit", "")),
         source=str(extra.get("source", "")),
         default=_text(default),
-        choices=_choices(info.annotation),
+        choices=_choices(info.annotation) or tuple(called),
+        words=called,
         rows=rows,
     )
 
@@ -118,7 +175,7 @@ def _input(name: str, field: str, info: FieldInfo, value: object, default: objec
 def _kept(each: Input, form: Mapping[str, str]) -> Input:
     if each.widget != "rows":
         return replace(each, value=form.get(each.name, ""))
-    columns = [one.name.rpartition(".")[2] for one in each.rows[0]]
+    columns = [one.column for one in each.rows[0]]
     numbers = sorted({int(key.split(".")[1]) for key in form if _is_row(key, each.name)})
     rows = tuple(
         tuple(
@@ -199,6 +256,10 @@ def _text(value: object) -> str:
 
 def _is_records(values: Sequence[object] | frozenset[object] | set[object]) -> bool:
     return any(isinstance(each, BaseModel) for each in values)
+
+
+_IN_WORDS: Final[dict[Widget, Widget]] = {"lines": "ticks", "text": "choice"}
+"""How codes are asked for once their words are known."""
 
 
 def _widget(annotation: Any) -> Widget:

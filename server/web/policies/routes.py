@@ -13,6 +13,7 @@ from server.policies.catalogue import POLICIES, found
 from server.users import reach
 from server.users.roles import Right
 from server.web.policies import form
+from server.web.policies.words import vocabularies
 from server.web.rendering import language_of, render
 
 router = APIRouter(include_in_schema=False)
@@ -25,12 +26,13 @@ def listed(request: Request, context: GetContext, viewer: GetViewer) -> Response
     viewer.require(Right.PLAYBOOKS)
     language = language_of(request, viewer)
     with context.database.read() as session:
+        words = vocabularies(context, session, language)
         shown = [
             {
                 "name": name,
                 "title": policy.TITLES[language],
                 "about": policy.TITLES.get(f"{language}_about", ""),
-                "says": form.summary(service.current(session, policy), language),
+                "says": form.summary(service.current(session, policy), language, words),
                 "versions": len(service.history(session, name)),
             }
             for name, policy in POLICIES.items()
@@ -52,6 +54,7 @@ def edit(request: Request, context: GetContext, viewer: GetViewer, policy_name: 
     policy = found(policy_name)
     language = language_of(request, viewer)
     with context.database.read() as session:
+        words = vocabularies(context, session, language)
         now_says = service.current(session, policy)
         history = service.history_with_people(session, policy_name)
     return render(
@@ -61,8 +64,10 @@ def edit(request: Request, context: GetContext, viewer: GetViewer, policy_name: 
         here="policies:list",
         name=policy_name,
         title=policy.TITLES[language],
-        inputs=form.inputs(now_says, language),
-        history=[(row, person, form.summary(service.read(policy, row), language)) for row, person in history],
+        inputs=form.inputs(now_says, language, words),
+        history=[
+            (row, person, form.summary(service.read(policy, row), language, words)) for row, person in history
+        ],
         problems=[],
         writes=viewer.area_ids is None,
     )
@@ -75,10 +80,12 @@ async def save(request: Request, context: GetContext, viewer: GetViewer, policy_
     reach.require_everywhere(viewer, "rules")
     policy = found(policy_name)
     language = language_of(request, viewer)
-    fields = {key: value for key, value in (await request.form()).multi_items() if isinstance(value, str)}
+    fields = form.sent((await request.form()).multi_items())
     try:
         wanted = policy() if "reset" in fields else form.read(policy, fields)
     except ValidationError as error:
+        with context.database.read() as session:
+            words = vocabularies(context, session, language)
         return render(
             request,
             "policies/edit.html",
@@ -87,7 +94,7 @@ async def save(request: Request, context: GetContext, viewer: GetViewer, policy_
             here="policies:list",
             name=policy_name,
             title=policy.TITLES[language],
-            inputs=form.again(policy, fields, language),
+            inputs=form.again(policy, fields, language, words),
             history=[],
             problems=form.wrong(policy, error, language),
             writes=True,
