@@ -1,12 +1,14 @@
 """Writing and reading the audit log."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from server.db.base import table_of
 from server.db.models import AuditEntry
 from server.users.viewer import Viewer
 
@@ -33,6 +35,37 @@ def write(
             detail=detail,
         )
     )
+
+
+def once_keys(viewer: Viewer, action: str, subjects: tuple[str, Collection[str]], key: str) -> dict[str, str]:
+    """The keys of lines that are written once a person, action, subject and `key`, with the subjects' ids."""
+    kind, ids = subjects
+    return {f"{action}/{viewer.user_id}/{kind}/{each}/{key}": each for each in sorted(set(ids))}
+
+
+def not_yet(session: Session, keys: Mapping[str, str]) -> dict[str, str]:
+    """Those of the keys under which nothing is written."""
+    known = set(session.scalars(select(AuditEntry.once).where(AuditEntry.once.in_(list(keys)))))
+    return {once: each for once, each in keys.items() if once not in known}
+
+
+def write_once(
+    session: Session,
+    viewer: Viewer,
+    *,
+    action: str,
+    kind: str,
+    keys: Mapping[str, str],
+    now: datetime,
+    **detail: Any,
+) -> None:
+    """A line for each of `keys` (`once_keys`) under which there is none. The unique index decides: of several
+    processes at once, one writes it. No personal data in it."""
+    line = {"at": now, "user_id": viewer.user_id, "action": action, "subject_kind": kind, "reason": ""}
+    rows = [{**line, "subject_id": each, "once": once, "detail": detail} for once, each in keys.items()]
+    table = table_of(AuditEntry)
+    on = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    session.connection().execute(on.insert(table).on_conflict_do_nothing(index_elements=["once"]), rows)
 
 
 def listed(session: Session, *, limit: int, before_id: int | None = None) -> Sequence[AuditEntry]:

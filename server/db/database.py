@@ -47,7 +47,8 @@ class Database:
         if password is not None:
             parsed = parsed.set(password=password)
         self.is_sqlite = parsed.get_backend_name() == "sqlite"
-        self.engine: Engine = create_engine(parsed, pool_size=POOL_SIZE)
+        # Errors are logged: what was to be written, people's names among it, must not be in them.
+        self.engine: Engine = create_engine(parsed, pool_size=POOL_SIZE, hide_parameters=True)
         self._conditions: Mapping[str, ORMOption] = {}
         self._info: Mapping[str, Any] = {}
         self.listeners: list[Callable[[Change], None]] = []
@@ -62,6 +63,7 @@ class Database:
             self._looking = create_engine(
                 parsed,
                 pool_size=POOL_SIZE,
+                hide_parameters=True,
                 isolation_level="AUTOCOMMIT",
                 connect_args={"options": "-c default_transaction_read_only=on"},
             )

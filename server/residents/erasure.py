@@ -59,6 +59,12 @@ def attached(session: Session, resident_id: str) -> list[str]:
     return list(session.scalars(query))
 
 
+def open_task(session: Session, resident_id: str) -> int | None:
+    """The number of a task at the home that is not closed, if there is one."""
+    still_open = select(Task.id).where(Task.id.in_(_tasks(session, resident_id)), Task.closed_at.is_(None))
+    return session.scalar(still_open.order_by(Task.id).limit(1))
+
+
 def erase_now(session: Session, resident_id: str, *, now: datetime) -> list[str]:
     """The erasure itself. Raises NotFoundError, ConflictError."""
     row = session.get(Resident, resident_id, with_for_update=True)
@@ -68,10 +74,9 @@ def erase_now(session: Session, resident_id: str, *, now: datetime) -> list[str]
         raise ConflictError(f"the data of resident {resident_id!r} was erased already")
     if still := attached(session, resident_id):
         raise ConflictError(f"devices are still at {', '.join(still)}: take them away first", positions=still)
-    tasks = _tasks(session, resident_id)
-    still_open = select(Task.id).where(Task.id.in_(tasks), Task.closed_at.is_(None))
-    if is_open := session.scalar(still_open.limit(1)):
+    if is_open := open_task(session, resident_id):
         raise ConflictError(f"task {is_open} is not closed: end it first", task=is_open)
+    tasks = _tasks(session, resident_id)
     photos = _photos(session, resident_id, tasks)
     _forget_words(session, tasks)
     _forget_reasons(session, resident_id)

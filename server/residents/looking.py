@@ -5,7 +5,7 @@ still leaves its line. A live task is reason enough: its page leaves one line a 
 """
 
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, select
@@ -23,7 +23,6 @@ from server.users.viewer import Viewer
 READ: Final = "read"
 TASK_READ: Final = "read_in_task"
 OTHER: Final = "other"
-_HOUR: Final = timedelta(hours=1)
 
 
 def begin(
@@ -75,25 +74,19 @@ def note_seen(
     page: str = "",
 ) -> None:
     """The lines for somebody who sees details without giving a reason: in a live task, or on a page whose
-    work it is (`page`). One a person, resident, task or page, and hour."""
+    work it is (`page`). One a person, resident, task or page, and hour of the clock, however many processes
+    see it at once."""
     if not resident_ids:
         return
     why: dict[str, Any] = {"page": page} if task_id is None else {"task": task_id}
+    place = f"{page or task_id}/{now.astimezone(UTC):%Y-%m-%dT%H}"
+    keys = audit.once_keys(viewer, TASK_READ, ("resident", resident_ids), place)
     with database.read() as session:
-        query = select(AuditEntry.subject_id, AuditEntry.detail).where(
-            AuditEntry.subject_kind == "resident",
-            AuditEntry.subject_id.in_(resident_ids),
-            AuditEntry.user_id == viewer.user_id,
-            AuditEntry.action == TASK_READ,
-            AuditEntry.at > now - _HOUR,
-        )
-        known = {subject for subject, detail in session.execute(query) if detail == why}
-    new = sorted(set(resident_ids) - known)
+        new = audit.not_yet(session, keys)
     if not new:
         return
     with database.write() as session:
-        for key in new:
-            audit.write(session, viewer, action=TASK_READ, subject=("resident", key), now=now, **why)
+        audit.write_once(session, viewer, action=TASK_READ, kind="resident", keys=new, now=now, **why)
 
 
 def note_task(database: Database, viewer: Viewer, task_id: int, *, now: datetime) -> None:

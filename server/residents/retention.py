@@ -1,17 +1,21 @@
 """What is kept no longer than the policy `residents` says: a sweep, safe in several processes at once."""
 
+from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 import structlog
 from sqlalchemy import delete, func, select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from server.commissioning import photos
 from server.context import Context
 from server.db.models import Absence, CommissioningTest, Resident, TaskPhoto
+from server.dispatch.auditor import beat
 from server.errors import ConflictError
 from server.kiosks import visitors
 from server.policies.service import current
@@ -21,6 +25,9 @@ from server.residents.policy import ResidentPolicy
 log = structlog.get_logger(__name__)
 AT_ONCE: Final = 20
 """Of each sort in a round: a writer on SQLite keeps alarms waiting."""
+LEFT_FOR: Final = timedelta(days=1)
+"""A file that is written comes before its row: one without a row is left over only after this."""
+BEAT: Final = "retention"
 
 
 def months_before(moment: datetime, months: int) -> datetime:
@@ -41,41 +48,95 @@ def due(session: Session, *, now: datetime) -> Sequence[str]:
     return session.scalars(query.order_by(Resident.left_at)).all()
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Somebody whose data can't be erased though its time is over: devices are at these positions, or this
+    task is open."""
+
+    resident_id: str
+    positions: tuple[str, ...]
+    task_id: int | None
+
+
+def waiting(session: Session, *, now: datetime) -> list[Waiting]:
+    """Whose erasure waits for a person, those first who left first."""
+    found: list[Waiting] = []
+    for resident_id in due(session, now=now):
+        positions = tuple(erasure.attached(session, resident_id))
+        task_id = erasure.open_task(session, resident_id)
+        if positions or task_id is not None:
+            found.append(Waiting(resident_id, positions, task_id))
+    return found
+
+
 def sweep(context: Context, _started: datetime, now: datetime) -> None:
-    """One round: erases those whose time is over, and deletes old photos and absences."""
+    """One round: erases those whose time is over, and deletes old photos and absences. What it could not do
+    is said in the log and beside its heartbeat (`failed`), and tried again in the next."""
     with context.database.read() as session:
-        waiting = list(due(session, now=now))
+        held = {one.resident_id for one in waiting(session, now=now)}
+        those = [resident_id for resident_id in due(session, now=now) if resident_id not in held]
         old = _old(session, now=now)
-    done = 0
-    for resident_id in waiting:
-        done += _erase(context, resident_id, now=now)
-        if done == AT_ONCE:
-            break
+    done = Counter(_erase(context, resident_id, now=now) for resident_id in those[:AT_ONCE])
+    done["waits"] += len(held)
     with context.database.write() as session:
         visitors.forget(session, now=now)
     if old:
         with context.database.write() as session:
             names = _forget_old(session, now=now)
         forget_files(context.settings.effective_photos, names)
+    left = _forget_left(context, now=now)
+    failed = done["failed"] + left
+    with context.database.write() as session:
+        beat(session, BEAT, now=now, erased=done["erased"], waiting=done["waits"], failed=failed)
+    if done["waits"] or failed:
+        log.warning("retention_incomplete", waiting=done["waits"], failed=done["failed"], files=left)
 
 
-def forget_files(folder: Path, names: Sequence[str]) -> None:
-    """Deletes photos whose rows are gone."""
+def forget_files(folder: Path, names: Sequence[str]) -> int:
+    """Deletes photos whose rows are gone; says how many it could not delete. These are tried again by each
+    round (`sweep`)."""
+    failed = 0
     for name in names:
-        photos.forget(folder, name)
+        try:
+            photos.forget(folder, name)
+        except OSError as error:
+            failed += 1
+            log.warning("photo_not_deleted", file=name, detail=error.strerror)
+    return failed
 
 
-def _erase(context: Context, resident_id: str, *, now: datetime) -> int:
+def _erase(context: Context, resident_id: str, *, now: datetime) -> str:
     try:
         with context.database.write() as session:
             if resident_id not in due(session, now=now):
-                return 0  # another server was here, or care began again
+                return "gone"  # another server was here, or care began again
             names = erasure.erase_now(session, resident_id, now=now)
     except ConflictError:
-        return 0  # devices are still at the home: the list of residents says so
+        return "waits"  # for a person: see `waiting`
+    except SQLAlchemyError as error:
+        # One row that fails must not keep all others for ever.
+        log.warning("resident_not_erased", resident=resident_id, detail=type(error).__name__)
+        return "failed"
     forget_files(context.settings.effective_photos, names)
     log.info("resident_erased", resident=resident_id)
-    return 1
+    return "erased"
+
+
+def _forget_left(context: Context, *, now: datetime) -> int:
+    """Deletes photos that no row names any more: the server stopped, or the disk refused, between the row's
+    end and the file's. How many it could not delete."""
+    folder = context.settings.effective_photos
+    before = (now - LEFT_FOR).timestamp()
+    try:
+        files = {file.name for file in folder.glob("*.jpg") if file.stat().st_mtime < before}
+    except FileNotFoundError:
+        return 0  # another server was here: the next round looks again
+    if not files:
+        return 0
+    with context.database.read() as session:
+        files -= set(session.scalars(select(TaskPhoto.file)))
+        files -= set(session.scalars(select(CommissioningTest.photo)))
+    return forget_files(folder, sorted(files))
 
 
 def _old(session: Session, *, now: datetime) -> bool:

@@ -127,10 +127,14 @@ class ApiToken(Base):
 
 
 class AuditEntry(Base):
-    """Who did or saw what, when and why."""
+    """Who did or saw what, when and why. `once` is the key of a line that is written once, however often it
+    happens: the unique index decides."""
 
     __tablename__ = "audit"
-    __table_args__ = (Index("ix_audit_subject_kind_subject_id_id", "subject_kind", "subject_id", "id"),)
+    __table_args__ = (
+        Index("ix_audit_subject_kind_subject_id_id", "subject_kind", "subject_id", "id"),
+        Index("uq_audit_once", "once", unique=True),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime] = mapped_column(index=True)
@@ -140,3 +144,4 @@ class AuditEntry(Base):
     subject_id: Mapped[str]
     reason: Mapped[str] = mapped_column(default="")
     detail: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    once: Mapped[str | None]

@@ -53,6 +53,18 @@ _BOTH: Final[dict[str, tuple[str, str]]] = {
         "每次查看都会记录，{minutes} 分钟后需重新说明理由。",
         "Every look is written down; after {minutes} minutes a reason is needed again.",
     ),
+    "playbooks.beat.retention": ("资料到期删除", "Erasing what is too old"),
+    "retention.failed": (
+        "有 {count} 项到期资料没有删除成功，系统会再试；如一直出现，请管理员查看日志。",
+        "{count} things that are too old could not be deleted. It is tried again; if this stays, an "
+        "administrator should look at the log.",
+    ),
+    "retention.waiting": (
+        "{count} 位老人的资料已到期，但还不能删除：",
+        "The data of {count} residents is too old and can't be erased yet:",
+    ),
+    "retention.devices": ("设备还在：{positions}", "devices are still at {positions}"),
+    "retention.task": ("任务 {number} 未结束", "task {number} is open"),
     "residents.erased": ("资料已于 {when} 删除。", "The data was erased at {when}."),
     "residents.contacts": ("联系人（按呼叫顺序）", "Contacts, in the order in which they are called"),
     "residents.contacts_help": (

@@ -1,6 +1,5 @@
 """`/playbooks`: who is told of what, the people who can be called, and how dispatch is doing."""
 
-from datetime import datetime
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
@@ -20,6 +19,7 @@ from server.dispatch.core import Ask, WhoKind
 from server.dispatch.responders import ResponderIn
 from server.errors import InvalidError, NotFoundError
 from server.notify.channels import AddressBook
+from server.residents import retention
 from server.tasks import kinds
 from server.tasks.policy import Kind, TaskPolicy
 from server.users.roles import Right
@@ -119,9 +119,8 @@ def _list(request: Request, context: Context, viewer: Viewer, problems: list[str
         rows = playbooks.stored(session)
         people = responders.listed(session, viewer)
         late = auditor.overdue(session, now=now())
-        beats: list[tuple[str, datetime]] = [
-            (beat.name, beat.at) for beat in session.scalars(select(Heartbeat).order_by(Heartbeat.name))
-        ]
+        beats = list(session.scalars(select(Heartbeat).order_by(Heartbeat.name)))
+        kept_on = retention.waiting(session, now=now())
         written = kinds.policy(session)
     current = [row for row in rows if row.ended_at is None]
     stored = {(row.kind, row.severity): row for row in current if row.resident_id is None}
@@ -160,7 +159,9 @@ def _list(request: Request, context: Context, viewer: Viewer, problems: list[str
         ended=[row for row in rows if row.ended_at is not None],
         people=[(user, known, addresses.ordered(user.login, ())) for user, known in people],
         late=late,
-        beats=beats,
+        beats=[(beat.name, beat.at) for beat in beats],
+        kept_on=kept_on,
+        not_deleted=sum(beat.detail["failed"] for beat in beats if beat.name == retention.BEAT),
         kind_of=lambda name: _named(written, name),
         problems=problems or [],
     )

@@ -385,6 +385,8 @@ def _columns() -> None:
     op.add_column("users", sa.Column("station_id", sa.String(), nullable=True))
     op.add_column("users", sa.Column("phone", sa.String(), nullable=False, server_default=""))
     op.add_column("wells", sa.Column("mount_height_m", sa.Double(), nullable=True))
+    op.add_column("audit", sa.Column("once", sa.String(), nullable=True))
+    op.create_index("uq_audit_once", "audit", ["once"], unique=True)
     op.create_index(
         "ix_audit_subject_kind_subject_id_id", "audit", ["subject_kind", "subject_id", "id"], unique=False
     )
