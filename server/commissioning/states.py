@@ -1,6 +1,6 @@
 """Whether a position protects, judged by its hardware, its last signed test and `now`. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -10,6 +10,7 @@ class Protection(StrEnum):
 
     NOT_INSTALLED = "not_installed"
     UNTESTED = "untested"
+    TESTED = "tested"  # it works, and calls no help: it tells of daily life or comfort
     PROTECTING = "protecting"
     RETEST_DUE = "retest_due"
 
@@ -43,3 +44,10 @@ def standing(
     due = due_at is not None and due_at <= now
     state = Protection.RETEST_DUE if due else Protection.PROTECTING
     return Standing(state, device_id, signed_at, due_at, test_id)
+
+
+def in_home(standing: Standing, *, helps: bool) -> Standing:
+    """The state of a place in somebody's home: what calls no help protects nobody, however well it works."""
+    if helps or standing.state is not Protection.PROTECTING:
+        return standing
+    return replace(standing, state=Protection.TESTED)

@@ -10,13 +10,20 @@ from sqlalchemy.orm import Session
 
 from firmware_profiles import Catalogue, Point, Profile
 from server.commissioning import repository, service
-from server.commissioning.states import Protection, Standing
+from server.commissioning.states import Protection, Standing, in_home
 from server.commissioning.trial import whole
 from server.db.models import Area, CommissioningTest, Device, Occurrence, Position, Resident, User, Well
+from server.devices.helping import helps_of
 from server.errors import NotFoundError
 from server.tasks.views import MASK
 
-ORDER = (Protection.RETEST_DUE, Protection.UNTESTED, Protection.NOT_INSTALLED, Protection.PROTECTING)
+ORDER = (
+    Protection.RETEST_DUE,
+    Protection.UNTESTED,
+    Protection.NOT_INSTALLED,
+    Protection.TESTED,
+    Protection.PROTECTING,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +80,8 @@ def positions(
         standing = standings[position.id]
         profile_id = models.get(standing.device_id or "", "")
         profile = catalogue.get(profile_id)
+        if position.resident_id is not None:
+            standing = in_home(standing, helps=bool(helps_of(profile)))
         found.append(
             PositionView(
                 id=position.id,

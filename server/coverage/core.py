@@ -2,9 +2,11 @@
 
 The rules, written once:
 
-- A person is protected while every place of theirs that holds a protecting sensor works: its gateway is there
-  and hears it, the sensor has spoken within its own rhythm, its battery is good, and its last witnessed test
-  passed and is not overdue. Somebody with no such sensor is unprotected since they were written down.
+- A sensor protects where its profile calls help for a person (`server.devices.helping`); one that tells of
+  daily life or comfort does not. A person is protected while every place of theirs that holds a protecting
+  sensor works: its gateway is there and hears it, the sensor has spoken within its own rhythm, its battery is
+  good, and its last witnessed test passed and is not overdue. Somebody with no such sensor is unprotected
+  since they were written down.
 - A gap begins at the last good sign of life, not when it was noticed: at a gateway's or a sensor's last
   word, at the first low word of its battery, at the day a sensor was put up untested or taken away, at the
   end of the grace of a re-test. It ends when the server knows that all is well again.
@@ -12,13 +14,14 @@ The rules, written once:
   has to hand over counts as not yet heard, up to `BACKLOG`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
 from server.devices.battery import BatteryState
+from server.devices.helping import Help
 
 
 class Cause(StrEnum):
@@ -27,7 +30,7 @@ class Cause(StrEnum):
     NONE = "none"  # no protecting sensor at all
     GATEWAY = "gateway"  # its gateway is away
     DRIVER = "driver"  # its gateway is there, but cannot hear its sensors
-    REMOVED = "removed"  # the sensor was taken away, and no other of its family is in the home
+    REMOVED = "removed"  # the sensor was taken away, and nothing else in the home calls help as it did
     SILENT = "silent"
     BATTERY = "battery"
     UNTESTED = "untested"
@@ -44,13 +47,14 @@ older does not drain, and behind it somebody would be unprotected without anybod
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """What is known of one place in a home. `family` is that of its sensor, or of the last one. `heard_to` is
-    until when the server would have heard it; `last_at` the sensor's last word since it hangs there."""
+    """What is known of one place in a home. `helps` is by what its sensor, or the last one, calls help;
+    `heard_to` until when the server would have heard it; `last_at` the sensor's last word since it hangs
+    there."""
 
     resident_id: str
     position_id: str
     created_at: datetime
-    family: str | None = None
+    helps: frozenset[Help] = frozenset()
     device_id: str | None = None
     attached_at: datetime | None = None
     removed_at: datetime | None = None
@@ -87,7 +91,7 @@ class Gap:
 class Rules:
     """What of the policy decides."""
 
-    families: frozenset[str]
+    helps: frozenset[str] = frozenset(Help)
     battery_low_counts: bool = True
     retest_grace: timedelta = timedelta(days=14)
 
@@ -104,8 +108,8 @@ def gaps(
     """All that is wrong with one resident's protection; nothing where all is well. `created_at` is when the
     resident was first written down, `judged_to` until when everybody has been judged: whoever had no such gap
     then was protected, or not looked after."""
-    counted = [place for place in places if place.family in rules.families]
-    working = {place.family for place in counted if place.device_id is not None}
+    counted = [place for place in places if place.helps & rules.helps]
+    working = {one for place in counted if place.device_id is not None for one in place.helps}
     found: dict[tuple[str, str, str], Gap] = {}
     for place in counted:
         for gap in _of_place(place, rules, working, now):
@@ -121,14 +125,14 @@ def gaps(
     return sorted(found.values(), key=lambda gap: (ORDER[gap.cause], gap.since, gap.thing_id))
 
 
-def _of_place(place: Place, rules: Rules, working: Iterable[str | None], now: datetime) -> Iterable[Gap]:
+def _of_place(place: Place, rules: Rules, working: Set[str], now: datetime) -> Iterable[Gap]:
     def gap(cause: Cause, since: datetime) -> Gap:
         at_gateway = cause in (Cause.GATEWAY, Cause.DRIVER)
         kind, thing = ("gateway", place.gateway_id) if at_gateway else ("position", place.position_id)
         return Gap(place.resident_id, cause, kind, thing, min(since, now))
 
     if place.device_id is None or place.attached_at is None:
-        if place.removed_at is not None and place.family not in working:
+        if place.removed_at is not None and not place.helps & rules.helps <= working:
             yield gap(Cause.REMOVED, place.removed_at)
         return
     if place.gateway_away_since is not None:

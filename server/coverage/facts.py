@@ -15,6 +15,7 @@ from server.coverage.core import Place
 from server.db.models import Alarm, Attachment, Device, Gateway, Position, Resident
 from server.devices.battery import BatteryState, battery_of
 from server.devices.freshness import SILENT_FLOOR, freshness, rhythm, telling
+from server.devices.helping import helps_of
 from server.timeseries.store import LatestValue
 
 SILENT = "silent"
@@ -62,7 +63,7 @@ def places(
                 resident_id=row.resident_id,
                 position_id=row.position_id,
                 created_at=row.created_at,
-                family=_family(catalogue, profile_id),
+                helps=helps_of(None if profile_id is None else catalogue.get(profile_id)),
                 removed_at=removed_at,
             )
         else:
@@ -71,7 +72,7 @@ def places(
                 resident_id=row.resident_id,
                 position_id=row.position_id,
                 created_at=row.created_at,
-                family=_family(catalogue, row.profile),
+                helps=helps_of(catalogue.get(row.profile)),
                 device_id=row.device_id,
                 attached_at=row.since,
                 silence_said_at=silences.get(row.position_id),
@@ -118,11 +119,6 @@ def _removed(
     if resident_ids is not None:
         query = query.where(Position.resident_id.in_(resident_ids))
     return {row.position_id: (row.profile, row.until) for row in session.execute(query)}
-
-
-def _family(catalogue: Catalogue, profile_id: str | None) -> str | None:
-    profile = catalogue.get(profile_id) if profile_id is not None else None
-    return None if profile is None else profile.family
 
 
 def _said(

@@ -11,12 +11,12 @@ class CoveragePolicy(Policy):
     NAME: ClassVar = "coverage"
     TITLES: ClassVar = {"zh": "守护状态", "en": "Coverage"}
 
-    families: list[str] = rule(
-        ["button", "fall"],
-        of="family",
-        zh="哪些设备类别起守护作用",
-        en="Families of devices that protect",
-        source="own choice: what calls for help by itself or at a press; comfort sensors do not",
+    helps: list[str] = rule(
+        ["button", "fall", "other"],
+        of="help",
+        zh="家中有什么算守护",
+        en="What at home protects",
+        source="own choice: what calls for help by itself or at a press; sensors of daily life do not",
     )
     battery_low_counts: bool = rule(
         True,

@@ -60,7 +60,9 @@ def who_is_unprotected(
     """Who is unprotected now, by risk, then by since when."""
     viewer.require(Right.VIEW_TASKS)
     with context.database.read() as session:
-        page = service.page(session, viewer, area=area, offset=offset, limit=limit, now=now())
+        page = service.page(
+            session, viewer, catalogue=context.catalogue, area=area, offset=offset, limit=limit, now=now()
+        )
     return CoverageOut(counts=page.counts, protected=page.counts.protected, lines=list(page.lines))
 
 

@@ -1,12 +1,13 @@
 """The coverage page and a month's unprotected hours, as pages and API show them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy.orm import Session
 
-from server.coverage import hours, views
+from firmware_profiles import Catalogue
+from server.coverage import having, hours, views
 from server.coverage.policy import CoveragePolicy
 from server.db.models import Area
 from server.errors import NotFoundError
@@ -48,6 +49,7 @@ def page(
     session: Session,
     viewer: Viewer,
     *,
+    catalogue: Catalogue,
     area: str | None = None,
     offset: int = 0,
     limit: int = views.PAGE,
@@ -56,9 +58,10 @@ def page(
     """Who is unprotected now, in an area or everywhere. Raises NotFoundError."""
     area_ids = scope(session, area)
     found = views.lines(session, viewer, now=now, area_ids=area_ids, offset=offset, limit=limit + 1)
+    helps = having.helps(session, [line.resident_id for line in found], catalogue=catalogue)
     return CoveragePage(
         counts=views.counts(session, now=now, area_ids=area_ids),
-        lines=tuple(found[:limit]),
+        lines=tuple(replace(line, helps=helps.get(line.resident_id, ())) for line in found[:limit]),
         more=len(found) > limit,
     )
 

@@ -30,7 +30,7 @@ T = TypeVar("T")
 def rules_of(policy: CoveragePolicy) -> Rules:
     """The policy as the core wants it."""
     return Rules(
-        families=frozenset(policy.families),
+        helps=frozenset(policy.helps),
         battery_low_counts=policy.battery_low_counts,
         retest_grace=timedelta(days=policy.retest_grace_days),
     )

@@ -23,6 +23,7 @@ from server.db.models import (
     UnprotectedSpan,
     User,
 )
+from server.devices.helping import Help
 from server.tasks.views import MASK
 from server.users.viewer import Viewer
 
@@ -56,7 +57,8 @@ class GapView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One resident who is unprotected now. `task` is about the resident: somebody calls or visits them."""
+    """One resident who is unprotected now. `task` is about the resident: somebody calls or visits them.
+    `helps` is by what help can be called from their home, whether or not it works now."""
 
     resident_id: str
     name: str
@@ -67,6 +69,7 @@ class Line:
     away_until: datetime | None
     gaps: tuple[GapView, ...]
     task: TaskRef | None
+    helps: tuple[Help, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

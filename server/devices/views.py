@@ -13,10 +13,11 @@ from sqlalchemy.orm import Session
 
 from firmware_profiles import Catalogue, FirmwareFit, Point, Profile
 from server.commissioning.repository import standings
-from server.commissioning.states import Standing
+from server.commissioning.states import Standing, in_home
 from server.db.models import Area, Attachment, Device, Gateway, Position, Resident, Task, Well
 from server.devices.battery import BatteryView, battery_of
 from server.devices.freshness import Freshness, freshness, telling
+from server.devices.helping import helps_of
 from server.errors import NotFoundError
 from server.tasks.views import MASK
 from server.timeseries.store import LatestValue
@@ -168,7 +169,11 @@ def _views(
                 last_at=last_at,
                 freshness=fresh,
                 battery=battery_of(profile, values, fresh, now=now),
-                standing=tested[position.id],
+                standing=(
+                    in_home(tested[position.id], helps=bool(helps_of(profile)))
+                    if position.resident_id is not None
+                    else tested[position.id]
+                ),
                 task_id=task.id if task else None,
             )
         )

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy import select
 
 from server.clock import now
+from server.commissioning.homes import as_seen
 from server.commissioning.repository import standings
 from server.commissioning.states import Protection
 from server.db.base import Base
@@ -137,7 +138,7 @@ def list_positions(context: GetContext, viewer: GetViewer) -> list[PositionOut]:
     """All positions, each with whether it protects."""
     found = _all(context, viewer, Right.VIEW_DEVICES, Position, PositionOut)
     with context.database.read() as session:
-        states = standings(session, now=now())
+        states = as_seen(session, standings(session, now=now()), catalogue=context.catalogue)
     for one in found:
         one.protection = states[one.id].state if one.id in states else None
     return found

@@ -15,7 +15,17 @@ from firmware_profiles import Catalogue
 from gateway.rules.model import TaskKind
 from server.commissioning.repository import standings
 from server.commissioning.states import Protection
-from server.db.models import Area, Attachment, Device, Gateway, Position, Resident, Task, Well
+from server.db.models import (
+    Area,
+    Attachment,
+    Device,
+    Gateway,
+    Position,
+    Resident,
+    Task,
+    UnprotectedSpan,
+    Well,
+)
 from server.devices.freshness import Freshness
 from server.devices.views import Latest, open_tasks, state_of, worst_task
 from server.tasks.states import TaskState
@@ -152,6 +162,7 @@ def places(
     }
     calm = [spot.position_id for spot in at if worst[spot.kind, spot.id] is None]
     tested = standings(session, now=now, position_ids=calm) if calm else {}
+    bare = _bare(session, {key for (kind, key), task in worst.items() if kind == "home" and task is None})
     found: list[Place] = []
     for (kind, key), members in groups.items():
         site, task = members[0], worst[kind, key]
@@ -169,11 +180,24 @@ def places(
                     task,
                     silent=task is None and any(_is_silent(spot, catalogue, latest, now) for spot in there),
                     unprotected=task is None
-                    and any(tested[spot.position_id].state is not Protection.PROTECTING for spot in members),
+                    and (
+                        (kind == "home" and key in bare)
+                        or any(
+                            tested[spot.position_id].state is not Protection.PROTECTING for spot in members
+                        )
+                    ),
                 ),
             )
         )
     return found
+
+
+def _bare(session: Session, residents: Collection[str]) -> set[str]:
+    """Those of them whom nothing protects now."""
+    query = select(UnprotectedSpan.resident_id).where(
+        UnprotectedSpan.until.is_(None), UnprotectedSpan.resident_id.in_(residents)
+    )
+    return set(session.scalars(query)) if residents else set()
 
 
 def gateways(session: Session, viewer: Viewer, *, box: Box | None = None) -> list[Place]:

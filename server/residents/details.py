@@ -1,6 +1,6 @@
 """Everything that a resident's page shows, gathered. Whoever asks for it has written the look down before."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -8,9 +8,10 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from firmware_profiles import Catalogue
 from server.alarms.texts import RuleTexts
 from server.commissioning.repository import standings
-from server.commissioning.states import Standing
+from server.commissioning.states import Standing, in_home
 from server.db.models import (
     Absence,
     Attachment,
@@ -23,6 +24,7 @@ from server.db.models import (
     Station,
     User,
 )
+from server.devices.helping import Help, helps_of
 from server.places.ground import metres
 from server.residents import absences, consents, contacts, erasure, lists
 from server.residents.absences import Away
@@ -45,7 +47,8 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Details:
-    """All of a resident. `people` are names by user id; `looks` who looked at the details, newest first."""
+    """All of a resident. `helps` is by what help can be called from the home;
+    `people` are names by user id; `looks` who looked at the details, newest first."""
 
     resident: Resident
     contacts: Sequence[Contact]
@@ -54,6 +57,7 @@ class Details:
     consents: Sequence[Consent]
     agreed: bool
     unprotected: tuple[str, ...]
+    helps: Collection[Help]
     places: Sequence[Place]
     attached: Sequence[str]
     tasks: Sequence[TaskView]
@@ -62,9 +66,18 @@ class Details:
     people: dict[int, str]
 
 
-def of(session: Session, viewer: Viewer, resident: Resident, texts: RuleTexts, *, now: datetime) -> Details:
+def of(
+    session: Session,
+    viewer: Viewer,
+    resident: Resident,
+    texts: RuleTexts,
+    *,
+    catalogue: Catalogue,
+    now: datetime,
+) -> Details:
     """The details as they are now."""
     key = resident.id
+    there = _places(session, key, catalogue=catalogue, now=now)
     past = tasks.listed(session, viewer, tab="all", subject=("resident", key), limit=TASKS)
     return Details(
         resident=resident,
@@ -74,7 +87,10 @@ def of(session: Session, viewer: Viewer, resident: Resident, texts: RuleTexts, *
         consents=consents.of(session, key),
         agreed=key in consents.given(session, [key]),
         unprotected=lists.causes(session, [key]).get(key, ()),
-        places=_places(session, key, now=now),
+        helps={
+            one for place in there if place.device for one in helps_of(catalogue.get(place.device.profile))
+        },
+        places=there,
         attached=erasure.attached(session, key),
         tasks=views(session, viewer, past, texts),
         stations=_stations(session, resident),
@@ -94,7 +110,7 @@ def names(session: Session) -> dict[int, str]:
     return found
 
 
-def _places(session: Session, resident_id: str, *, now: datetime) -> list[Place]:
+def _places(session: Session, resident_id: str, *, catalogue: Catalogue, now: datetime) -> list[Place]:
     query = (
         select(Position, Device)
         .outerjoin(Attachment, (Attachment.position_id == Position.id) & Attachment.until.is_(None))
@@ -105,8 +121,15 @@ def _places(session: Session, resident_id: str, *, now: datetime) -> list[Place]
     rows = session.execute(query).all()
     known = standings(session, now=now, position_ids=[position.id for position, _ in rows])
     return [
-        Place(position=position, device=device, standing=known.get(position.id)) for position, device in rows
+        Place(position=position, device=device, standing=_standing(known.get(position.id), device, catalogue))
+        for position, device in rows
     ]
+
+
+def _standing(standing: Standing | None, device: Device | None, catalogue: Catalogue) -> Standing | None:
+    if standing is None or device is None:
+        return standing
+    return in_home(standing, helps=bool(helps_of(catalogue.get(device.profile))))
 
 
 def _stations(session: Session, resident: Resident) -> list[tuple[Station, int]]:

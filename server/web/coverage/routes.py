@@ -30,7 +30,7 @@ def unprotected(
     """Who is unprotected now."""
     viewer.require(Right.VIEW_TASKS)
     with context.database.read() as session:
-        page = service.page(session, viewer, area=area, offset=offset, now=now())
+        page = service.page(session, viewer, catalogue=context.catalogue, area=area, offset=offset, now=now())
         areas = [] if is_fragment(request) else lists.areas(session)
     return render(
         request,

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from gateway.rules.model import WORST_FIRST
 from server.context import Context
 from server.coverage.core import Cause
+from server.devices.helping import Help
 from server.notify.channels import PUSH, AddressBook
 from server.notify.texts import LANGUAGES, MessagePolicy
 from server.policies import service as policies
@@ -22,6 +23,7 @@ _PREFIXES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "role": ("role", tuple(each for each in Role if each not in LINKS_ONLY)),
     "severity": ("severity", tuple(WORST_FIRST)),
     "gap": ("coverage.cause", tuple(Cause)),
+    "help": ("help", tuple(Help)),
     "risk": ("residents.risk", ("high", "normal")),
     "counts_as": ("policies.counts_as", get_args(CountsAs)),
     "colour": ("policies.colour", get_args(Colour)),

@@ -224,7 +224,12 @@ def page(
         with context.database.write() as session:
             looking.read_again(session, viewer, resident_id, reason=reason, now=moment)
             shown = details.of(
-                session, viewer, found(session, Resident, resident_id), context.texts, now=moment
+                session,
+                viewer,
+                found(session, Resident, resident_id),
+                context.texts,
+                catalogue=context.catalogue,
+                now=moment,
             )
     values: dict[str, Any] = {
         "details": shown,

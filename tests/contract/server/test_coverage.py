@@ -11,8 +11,10 @@ from firmware_profiles import Catalogue
 from server.alarms import service as alarms
 from server.alarms.texts import GATEWAY_OFFLINE, RuleTexts
 from server.clock import to_ms
+from server.commissioning.states import Protection
+from server.commissioning.views import positions
 from server.context import Context
-from server.coverage import hours, service, spans, views
+from server.coverage import having, hours, service, spans, views
 from server.coverage.core import Cause
 from server.coverage.spans import BEAT, JUDGED_TO
 from server.coverage.standing import standing, unprotected
@@ -22,6 +24,7 @@ from server.db.models import (
     Absence,
     Area,
     CommissioningTest,
+    Device,
     Gateway,
     Heartbeat,
     Position,
@@ -29,6 +32,7 @@ from server.db.models import (
     Task,
     UnprotectedSpan,
 )
+from server.devices.helping import Help
 from server.devices.service import retire
 from server.gateways import faults
 from server.live.bus import Bus
@@ -207,9 +211,8 @@ def test_somebody_without_any_sensor_is_unprotected_from_the_first_day(
         ]
         counted = views.counts(session, now=at(2))
         assert (counted.unprotected, counted.high_risk, counted.by_cause) == (2, 1, {"none": 2})
-        assert [one.resident_id for one in service.page(session, MANAGER, area="far", now=at(2)).lines] == [
-            "r2"
-        ]
+        far = service.page(session, MANAGER, catalogue=catalogue, area="far", now=at(2))
+        assert [(one.resident_id, one.helps) for one in far.lines] == [("r2", ())]
     with street.write() as session:
         session.get_one(Resident, "r2").left_at = at(3)
     look(street, catalogue, at(3), said(at(3)))
@@ -241,6 +244,29 @@ def test_somebody_who_never_had_a_sensor_is_unprotected_since_they_were_written_
         sums = hours.hours(session, start=at(-100), end=at(10), now=at(10))
         assert (sums.residents, sums.looked_after) == (2, (80 + 7.5) * HOUR)
         assert sums.unprotected == (73 + 7.5) * HOUR
+
+
+def test_a_presence_sensor_alone_protects_nobody_however_well_it_works(
+    street: Database, catalogue: Catalogue
+) -> None:
+    """It is of the family of fall radars, signed and heard, and calls no help."""
+    sign(street, "home-sos", "home-fall")
+    with street.write() as session:
+        session.get_one(Device, "d-home-sos").profile = "elsys-ers"
+        session.get_one(Device, "d-home-fall").profile = "sonoff-snzb-06p"
+    look(street, catalogue, at(1), said(at(1)))
+    assert causes(street, at(1)) == [(Cause.NONE, NOW)]
+    with street.read() as session:
+        (line,) = service.page(session, MANAGER, catalogue=catalogue, now=at(1)).lines
+        assert line.helps == ()
+        seen = {one.id: one.standing.state for one in positions(session, catalogue=catalogue, now=at(1))}
+        assert seen["home-sos"] is Protection.TESTED
+    with street.write() as session:
+        session.get_one(Device, "d-home-fall").profile = "milesight-vs373"
+    look(street, catalogue, at(2), said(at(2)))
+    assert causes(street, at(2)) == []
+    with street.read() as session:
+        assert having.helps(session, ["r1"], catalogue=catalogue) == {"r1": (Help.FALL,)}
 
 
 def test_hours_count_overlapping_gaps_once_and_absences_apart(street: Database) -> None:

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from server.coverage.core import BACKLOG, Cause, Gap, Place, Rules, both, gaps, step, union
 from server.devices.battery import BatteryState
+from server.devices.helping import Help
 
 NOW = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
-RULES = Rules(families=frozenset({"button", "fall"}))
+RULES = Rules()
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
 
@@ -23,7 +24,7 @@ def place(**changed: Any) -> Place:
         "resident_id": "r1",
         "position_id": "bed",
         "created_at": NOW - 100 * DAY,
-        "family": "button",
+        "helps": frozenset({Help.BUTTON}),
         "device_id": "d1",
         "attached_at": NOW - 90 * DAY,
         "gateway_id": "gw",
@@ -47,7 +48,7 @@ def test_without_a_sensor_it_counts_from_when_they_were_written_down() -> None:
         (gap,) = gaps("r1", places, RULES, now=NOW, **known)
         return gap.since
 
-    door = place(family="door", created_at=NOW - 3 * DAY)
+    door = place(helps=frozenset(), created_at=NOW - 3 * DAY)
     assert since() == NOW
     assert since(created_at=NOW - 9 * DAY) == NOW - 9 * DAY
     assert since(door) == NOW - 3 * DAY
@@ -101,7 +102,7 @@ CASES: dict[str, tuple[dict[str, Any], list[tuple[str, str, datetime]]]] = {
         [("removed", "bed", NOW - DAY)],
     ),
     "a place that waits for its first sensor, and nothing else": (
-        {"device_id": None, "family": None},
+        {"device_id": None, "helps": frozenset()},
         [("none", "r1", NOW - 100 * DAY)],
     ),
     "two causes at once": (
@@ -119,14 +120,14 @@ def test_each_cause(name: str) -> None:
 
 def test_nobody_with_nothing_counts_as_protected() -> None:
     assert found() == [("none", "r1", NOW)]
-    thermometer = place(family="temperature")
+    thermometer = place(helps=frozenset())
     assert found(thermometer) == [("none", "r1", NOW - 100 * DAY)]
 
 
 def test_a_sensor_that_moved_within_the_home_is_not_missed_where_it_was() -> None:
     left = place(position_id="old", device_id=None, removed_at=NOW - DAY)
     assert found(left, place()) == []
-    assert found(left, place(family="fall")) == [("removed", "old", NOW - DAY)]
+    assert found(left, place(helps=frozenset({Help.FALL}))) == [("removed", "old", NOW - DAY)]
 
 
 def test_one_gateway_is_one_cause_for_all_its_sensors() -> None:
@@ -143,7 +144,7 @@ def test_what_a_gateway_still_has_to_hand_over_is_not_silence_but_not_for_ever()
 
 
 def test_policy_decides_what_a_low_battery_means() -> None:
-    relaxed = Rules(families=RULES.families, battery_low_counts=False)
+    relaxed = Rules(battery_low_counts=False)
     low, empty = (
         place(battery=state, battery_at=NOW - HOUR) for state in (BatteryState.LOW, BatteryState.CRITICAL)
     )
