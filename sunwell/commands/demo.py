@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sunwell import logs
-from sunwell.demo.people import PASSWORD, PEOPLE, TOKEN_FILE
+from sunwell.demo.people import COLLEAGUES, PASSWORD, PEOPLE, TOKEN_FILE
 from sunwell.demo.whole import DemoSettings, running_demo
 from sunwell.running import until_stopped
 
@@ -45,7 +45,7 @@ def demo(
 def _show(url: str, settings: DemoSettings) -> None:
     console = Console()
     table = Table("role 角色", "address 地址", "user 用户", "password 密码", title="Sunwell 阳光井")
-    for role, (login, _) in PEOPLE.items():
+    for role, (login, _) in (*PEOPLE.items(), *COLLEAGUES.items()):
         table.add_row(role, url, login, PASSWORD)
     console.print(table)
     console.print(f"MQTT  {settings.host}:{settings.mqtt_port}  (devices need no log-in)")

@@ -36,7 +36,7 @@ class Desk:
             written = select(StoredPolicy.id).where(StoredPolicy.name == WelfarePolicy.NAME).limit(1)
             if session.scalar(written) is None:
                 policy = WelfarePolicy(after_minutes=CALL_AFTER_MINUTES)
-                policies.put(session, self._manager(context), policy, now=now())
+                policies.put(session, self.manager(context), policy, now=now())
 
     def begin_work(self, number: int, reason: str) -> int | None:
         """Declares work at that well; the window's number, or None before the server is there."""
@@ -50,7 +50,7 @@ class Desk:
             until=moment + WORK_AT_MOST,
             reason=reason,
         )
-        viewer = self._manager(self._context)
+        viewer = self.manager(self._context)
         with self._context.database.write() as session:
             return windows.declare(session, viewer, wanted, now=moment).id
 
@@ -58,14 +58,15 @@ class Desk:
         """Ends it, if nobody in the pages has."""
         if self._context is None:
             return
-        viewer = self._manager(self._context)
+        viewer = self.manager(self._context)
         try:
             with self._context.database.write() as session:
                 windows.end(session, viewer, window_id, now=now())
         except ConflictError:
             return
 
-    def _manager(self, context: Context) -> Viewer:
+    def manager(self, context: Context) -> Viewer:
+        """Who acts."""
         login, name = PEOPLE[Role.MANAGER]
         with context.database.read() as session:
             user = users.by_login(session, login)

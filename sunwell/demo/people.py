@@ -1,4 +1,7 @@
-"""The demo's people: one a role, with passwords that are known to everybody and good for nothing else."""
+"""The demo's people: one a role, and a colleague where there is a roster.
+
+Their passwords are known to everybody and good for nothing else.
+"""
 
 from pathlib import Path
 from typing import Final
@@ -18,6 +21,11 @@ PEOPLE: Final = {
     Role.ADMINISTRATOR: ("administrator", "管理员"),
     Role.WALL: ("wall", "指挥大屏"),
 }
+COLLEAGUES: Final = {
+    Role.CARER: ("carer2", "吴护工"),
+    Role.DISPATCHER: ("dispatcher2", "郑调度"),
+}
+"""They have the other half of each day."""
 TOKEN_FILE: Final = "api-token"  # noqa: S105 - a file's name
 
 
@@ -25,7 +33,7 @@ def settle(context: Context) -> str:
     """Adds the people who are not there yet; returns an administrator's API token, kept in a file."""
     file = context.settings.data / TOKEN_FILE
     with context.database.write() as session:
-        for role, (login, name) in PEOPLE.items():
+        for role, (login, name) in (*PEOPLE.items(), *COLLEAGUES.items()):
             if service.by_login(session, login) is None:
                 service.add(session, login=login, name=name, role=role, password=PASSWORD, now=now())
         if file.exists():

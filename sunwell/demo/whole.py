@@ -11,8 +11,9 @@ from typing import Final
 from gateway.app import GatewayApp
 from gateway.settings import Broker, GatewaySettings
 from server.app import Server
+from server.clock import now
 from server.settings import ServerSettings, make_secret
-from sunwell.demo import away, commissioned, past, people
+from sunwell.demo import away, commissioned, past, people, roster
 from sunwell.demo.broker import running_broker
 from sunwell.demo.desk import Desk
 from sunwell.demo.page import extension
@@ -72,6 +73,7 @@ async def running_demo(settings: DemoSettings) -> AsyncIterator[Server]:
         await stack.enter_async_context(server.running())
         token = await asyncio.to_thread(people.settle, server.context)
         await register(server.url, token, street.registry() if street else _lone_registry())
+        await asyncio.to_thread(roster.settle, server.context, desk.manager(server.context), now=now())
         if street:
             await asyncio.to_thread(commissioned.settle, server.context)
             await asyncio.to_thread(away.settle, server.context)
