@@ -10,10 +10,8 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Final
 
-import structlog
 import uvicorn
 from fastapi import FastAPI
-from sqlalchemy.exc import SQLAlchemyError
 
 from firmware_profiles import Catalogue, load_catalogue
 from server import api, sweeps, web
@@ -27,16 +25,15 @@ from server.dispatch.loops import Dispatch
 from server.enrolment import listener
 from server.enrolment.broker import BrokerRights
 from server.enrolment.desk import Desk
-from server.errors import StoreUnavailableError
 from server.found.catalogue import take_up
 from server.ingest.link import Link
 from server.live.bus import Bus
 from server.live.relay import Relay
 from server.settings import ServerSettings, read_secret
+from server.supervision import survived
 from server.timeseries.opening import open_store
 from server.wells.watch import Watch as WellWatch
 
-log = structlog.get_logger(__name__)
 STOP_S: Final = 3
 AGAIN_S: Final = 0.2
 
@@ -185,10 +182,8 @@ class Server:
             async for change in changes:
                 if change.kind not in ("profile", "resync"):
                     continue
-                try:
+                with survived("profiles_not_read"):
                     await asyncio.to_thread(_take_up, self.context.database, self.context.catalogue)
-                except (StoreUnavailableError, SQLAlchemyError) as error:
-                    log.warning("profiles_not_read", detail=str(error)[:300])
 
 
 async def _ended(tasks: list[asyncio.Task[None]]) -> None:

@@ -11,23 +11,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-import structlog
-from sqlalchemy.exc import SQLAlchemyError
-
 from server.clock import now
 from server.commissioning import service as commissioning
 from server.context import Context
-from server.errors import StoreUnavailableError
 from server.gateways import service as gateways
 from server.notify import probing
 from server.notify.channels import AddressBook, carry
 from server.residents import retention
 from server.rhythm import learning, watching, water
+from server.supervision import survived
 from server.tasks import following, reviews
 from server.welfare import calls
 from server.windows import muting
 
-log = structlog.get_logger(__name__)
 SLOW_S: Final = 30.0
 """Sweeps of this period or longer do not follow a shorter grace."""
 
@@ -101,11 +97,9 @@ async def _rounds(sweep: Sweep, context: Context, started: datetime) -> None:
     if period < SLOW_S:
         period = min(period, context.settings.gateway_grace_s / 2)
     while True:
-        try:
+        with survived("sweep_failed", sweep=sweep.name):
             if inspect.iscoroutinefunction(sweep.run):
                 await sweep.run(context, started, now())
             else:
                 await asyncio.to_thread(sweep.run, context, started, now())
-        except (StoreUnavailableError, SQLAlchemyError) as error:
-            log.warning("sweep_failed", sweep=sweep.name, detail=str(error)[:300])
         await asyncio.sleep(period)

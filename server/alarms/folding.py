@@ -17,6 +17,7 @@ from server.alarms.policy import JoiningPolicy
 from server.alarms.texts import GATEWAY_DRIVER, GATEWAY_OFFLINE
 from server.db.models import Alarm, Attachment, Device, Occurrence, Task
 from server.policies.service import current
+from server.supervision import apart
 from server.tasks import intake
 from server.tasks.states import UNANSWERED, TaskState
 
@@ -107,8 +108,9 @@ def unfold(session: Session, *, now: datetime) -> int:
     unfolded = 0
     for alarm, task in rows:
         if not _faults(session, task.subject_id) and _over_since(session, task.subject_id, now) <= limit:
-            _unfold(session, alarm, task.id, now=now)
-            unfolded += 1
+            with apart(session, "silence_not_unfolded", alarm=alarm.id):
+                _unfold(session, alarm, task.id, now=now)
+                unfolded += 1
     return unfolded
 
 

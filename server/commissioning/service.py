@@ -27,6 +27,7 @@ from server.db.models import CommissioningTest, Device, Occurrence, Position
 from server.devices import repository as devices
 from server.errors import ConflictError, InvalidError, NotFoundError
 from server.residents import consents
+from server.supervision import apart
 from server.users.roles import Right
 from server.users.viewer import Viewer
 
@@ -173,17 +174,19 @@ def sweep(session: Session, *, now: datetime) -> int:
     to be called every few seconds; several servers may."""
     raised = 0
     for test_id in repository.unsettled(session, expired=now, ended=now - SETTLE):
-        test = session.get_one(CommissioningTest, test_id, with_for_update=True)
-        if test.settled:
-            continue
-        if test.ended_at is None:
-            if test.expires_at > now:
-                continue
-            raised += _end(session, test, "expired", user_id=None, now=now, release=True)
-        else:
-            standing = [one for one in repository.held(session, test.id) if stands(session, one)]
-            raised += _release(session, standing, now=now)
-            test.settled = True
+        with apart(session, "test_not_settled", test=test_id):
+            raised += _settle(session, session.get_one(CommissioningTest, test_id, with_for_update=True), now)
+    return raised
+
+
+def _settle(session: Session, test: CommissioningTest, now: datetime) -> int:
+    if test.settled or (test.ended_at is None and test.expires_at > now):
+        return 0
+    if test.ended_at is None:
+        return _end(session, test, "expired", user_id=None, now=now, release=True)
+    standing = [one for one in repository.held(session, test.id) if stands(session, one)]
+    raised = _release(session, standing, now=now)
+    test.settled = True
     return raised
 
 

@@ -13,7 +13,6 @@ from typing import Final
 import structlog
 from sqlalchemy import select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from server.clock import now
@@ -27,6 +26,7 @@ from server.db.database import Change
 from server.db.models import Attachment, Device, Heartbeat, Position, Task
 from server.errors import StoreUnavailableError
 from server.policies.service import current
+from server.supervision import survived
 
 log = structlog.get_logger(__name__)
 EVERY: Final = timedelta(seconds=20)
@@ -75,10 +75,8 @@ class Watch:
 
     async def _rounds(self) -> None:
         while True:
-            try:
+            with survived("coverage_round_failed"):
                 await self.round(now())
-            except (StoreUnavailableError, SQLAlchemyError) as error:
-                log.warning("coverage_round_failed", detail=str(error)[:300])
             await asyncio.sleep(EVERY.total_seconds() / 2)
 
     async def _follow(self) -> None:
@@ -89,10 +87,8 @@ class Watch:
                     async with asyncio.timeout(GATHER_S):
                         while (more := await changes.next()) is not None:
                             gathered.add(more)
-                try:
+                with survived("coverage_not_followed"):
                     await self.look(gathered, now())
-                except (StoreUnavailableError, SQLAlchemyError) as error:
-                    log.warning("coverage_not_followed", detail=str(error)[:300])
 
     def _judge(self, residents: Collection[str] | None, moment: datetime) -> None:
         context = self._context

@@ -6,16 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from server.clock import now
 from server.context import Context
 from server.db.database import Database
 from server.dispatch import auditor, worker
-from server.errors import StoreUnavailableError
 from server.notify.channels import AddressBook, Carrier, carry
 from server.notify.push import Pusher, open_key, subject
 from server.notify.sender import AT_ONCE, Sender, link_key
+from server.supervision import survived
 
 log = structlog.get_logger(__name__)
 STEP_S: Final = 0.5
@@ -84,14 +83,10 @@ def run_due(database: Database, book: AddressBook) -> int:
 
 
 def _do_step(database: Database, book: AddressBook, step_id: int) -> bool:
-    try:
-        with database.write() as session:
-            return worker.do_step(session, step_id, book.known(session), now=now())
-    except StoreUnavailableError:
-        raise
-    except Exception:  # the one supervised place: a step that cannot be done holds up no other
-        log.exception("step_failed", step=step_id)
-        return False
+    done = 0
+    with survived("step_failed", outages=False, step=step_id), database.write() as session:
+        done += worker.do_step(session, step_id, book.known(session), now=now())
+    return bool(done)
 
 
 async def _again(name: str, database: Database, work: Callable[[], None], pause_s: float) -> None:
@@ -104,9 +99,7 @@ async def _again(name: str, database: Database, work: Callable[[], None], pause_
                 auditor.beat(session, name, now=now())
 
     while True:
-        try:
+        with survived("dispatch_failed", part=name):
             await asyncio.to_thread(once)
-        except (StoreUnavailableError, SQLAlchemyError) as error:
-            log.warning("dispatch_failed", part=name, detail=str(error)[:300])
         rounds += 1
         await asyncio.sleep(pause_s)

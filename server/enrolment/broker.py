@@ -21,6 +21,7 @@ from server.enrolment.keys import Keys
 from server.enrolment.rights import Found, Request, Wanted
 from server.errors import StoreUnavailableError
 from server.ingest.connection import broker_client, kept_connected
+from server.supervision import survived
 
 log = structlog.get_logger(__name__)
 ANSWER_S: Final = 5.0
@@ -110,11 +111,12 @@ class BrokerRights:
     async def _follow(self) -> None:
         with self._context.bus.subscribe() as changes:
             async for change in changes:
-                if change.kind == "enrolment":
-                    await self.settle(change.id)
-                elif change.kind == "resync" and self._client is not None:
-                    with suppress(aiomqtt.MqttError):  # with the next connection, then
-                        await self._settle_all()
+                with survived("rights_not_followed"):
+                    if change.kind == "enrolment":
+                        await self.settle(change.id)
+                    elif change.kind == "resync" and self._client is not None:
+                        with suppress(aiomqtt.MqttError):  # with the next connection, then
+                            await self._settle_all()
 
     async def _list(self) -> dict[str, Found]:
         found: dict[str, Found] = {}

@@ -17,6 +17,7 @@ from server.db.models import Alarm, Gateway
 from server.enrolment import repository as enrolment
 from server.errors import NotFoundError
 from server.gateways import faults
+from server.supervision import apart
 
 QUIET: Final = timedelta(seconds=75)
 """A connected gateway with nothing to read tells its health every 30 s: two and a half reports missed."""
@@ -81,18 +82,20 @@ def sweep(session: Session, *, grace: timedelta, started: datetime, now: datetim
     for gateway in session.scalars(select(Gateway).options(_WITHOUT_DESIRED)):
         away_since = _away_since(gateway, grace=grace, now=now)
         if away_since is not None and now - away_since >= grace:
-            faults.raise_fault(
-                session, gateway, rule=GATEWAY_OFFLINE, since=away_since, now=now, epoch="server"
-            )
+            with apart(session, "gateway_not_judged", gateway=gateway.id):
+                faults.raise_fault(
+                    session, gateway, rule=GATEWAY_OFFLINE, since=away_since, now=now, epoch="server"
+                )
         elif away_since is None and gateway.id in missed:
-            alarms.end_alarm(
-                session,
-                source_kind="gateway",
-                source_id=gateway.id,
-                rule=GATEWAY_OFFLINE,
-                by="server",
-                now=now,
-            )
+            with apart(session, "gateway_not_judged", gateway=gateway.id):
+                alarms.end_alarm(
+                    session,
+                    source_kind="gateway",
+                    source_id=gateway.id,
+                    rule=GATEWAY_OFFLINE,
+                    by="server",
+                    now=now,
+                )
     folding.unfold(session, now=now)
 
 

@@ -17,6 +17,7 @@ from server.context import Context
 from server.db.models import Gateway
 from server.errors import InvalidError, StoreUnavailableError
 from server.gateways.health import point
+from server.supervision import survived
 
 log = structlog.get_logger(__name__)
 QUEUE: Final = 2_000
@@ -50,7 +51,8 @@ class ConditionWriter:
             batch = [await self._queue.get()]
             while len(batch) < BATCH and not self._queue.empty():
                 batch.append(self._queue.get_nowait())
-            await self._write(batch)
+            with survived("gateway_health_not_written"):
+                await self._write(batch)
 
     async def _write(self, batch: list[tuple[str, Health]]) -> None:
         try:

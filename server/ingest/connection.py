@@ -15,6 +15,7 @@ from paho.mqtt.properties import Properties
 
 from server.clock import now
 from server.settings import ServerSettings, read_secret
+from server.supervision import survived
 
 log = structlog.get_logger(__name__)
 FIRST_WAIT_S: Final = 0.2
@@ -29,13 +30,14 @@ async def kept_connected(name: str, connect: Callable[[], Awaitable[None]]) -> N
     wait = FIRST_WAIT_S
     while True:
         started = now()
-        try:
-            await connect()
-        except aiomqtt.MqttError as error:
-            if (now() - started).total_seconds() > LONGEST_WAIT_S:
-                wait = FIRST_WAIT_S
-            level = log.warning if wait == FIRST_WAIT_S else log.debug
-            level("broker_lost", connection=name, error=str(error)[:200])
+        with survived("broker_connection_failed", connection=name):
+            try:
+                await connect()
+            except aiomqtt.MqttError as error:
+                if (now() - started).total_seconds() > LONGEST_WAIT_S:
+                    wait = FIRST_WAIT_S
+                level = log.warning if wait == FIRST_WAIT_S else log.debug
+                level("broker_lost", connection=name, error=str(error)[:200])
         await asyncio.sleep(wait * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
         wait = min(wait * 2, LONGEST_WAIT_S)
 

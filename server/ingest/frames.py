@@ -13,6 +13,7 @@ from typing import Final
 import structlog
 from prometheus_client import Counter, Gauge
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.wire import AckMessage, DataFrame, DataReading, WireError, decode
 from server.clock import now, to_ms
@@ -26,6 +27,7 @@ from server.ingest.guests import Guests
 from server.ingest.witnessing import Witnesses
 from server.kiosks.visitors import is_personal
 from server.rhythm.feeding import Feeder
+from server.supervision import survived
 from server.timeseries.store import Point, split
 
 log = structlog.get_logger(__name__)
@@ -98,17 +100,28 @@ class FrameWriter:
                 batch.append(self._queue.get_nowait())
             LAG.set(self._queue.qsize())
             try:
-                await self._write(batch)
-            except StoreUnavailableError as error:
+                await self._write_all(batch)
+            except (StoreUnavailableError, SQLAlchemyError) as error:
                 FRAMES_DROPPED.labels("store_unavailable").inc(len(batch))
                 if not self._failing:
-                    log.warning("store_unavailable", detail=error.message[:300])
+                    log.warning("store_unavailable", detail=str(error)[:300])
                 self._failing = True
                 await asyncio.sleep(RETRY_S)
             else:
                 if self._failing:
                     log.info("store_back")
                 self._failing = False
+
+    async def _write_all(self, batch: list[Arrived]) -> None:
+        """Together; where that fails for another reason than the store's, each frame alone: one that nobody
+        reckoned with holds up no other."""
+        written = False
+        with survived("frames_not_written", outages=False, frames=len(batch)):
+            await self._write(batch)
+            written = True
+        for arrived in () if written or len(batch) == 1 else batch:
+            with survived("frame_not_written", outages=False, gateway=arrived.gateway):
+                await self._write([arrived])
 
     async def _write(self, batch: list[Arrived]) -> None:
         points: list[Point] = []

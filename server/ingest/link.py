@@ -9,7 +9,6 @@ from contextlib import suppress
 from typing import Final
 
 import aiomqtt
-import structlog
 
 from gateway.wire import AckMessage, Channel, CommandMessage, Message, WireError, encode, parse_topic, topic
 from server.clock import now
@@ -17,15 +16,14 @@ from server.commands import service as commands
 from server.context import Context
 from server.db.database import Change
 from server.db.models import Gateway
-from server.errors import StoreUnavailableError
 from server.gateways import desired, service
 from server.ingest import handlers
 from server.ingest.condition import ConditionWriter
 from server.ingest.connection import broker_client, kept_connected
 from server.ingest.frames import Arrived, FrameWriter
 from server.settings import ServerSettings
+from server.supervision import survived
 
-log = structlog.get_logger(__name__)
 COMMANDS_S: Final = 5.0
 """How often unanswered commands are looked at."""
 GROUP: Final = "$share/ingest"
@@ -104,7 +102,7 @@ class Link:
         except WireError as error:
             await asyncio.to_thread(handlers.refuse_topic, self._context, name, str(error), payload)
             return
-        try:
+        with survived("not_stored", gateway=gateway_id, channel=channel):
             if channel == "up/alarm":
                 ack = await asyncio.to_thread(handlers.handle_alarm, self._context, gateway_id, name, payload)
                 if ack is not None:
@@ -115,8 +113,6 @@ class Link:
                 await asyncio.to_thread(handlers.handle_reply, self._context, gateway_id, name, payload)
             elif channel == "up/found":
                 await asyncio.to_thread(handlers.handle_found, self._context, gateway_id, name, payload)
-        except StoreUnavailableError as error:
-            log.warning("not_stored", gateway=gateway_id, channel=channel, detail=error.message[:300])
 
     async def _take_state(self, gateway_id: str, name: str, payload: bytes) -> None:
         health = await asyncio.to_thread(handlers.handle_state, self._context, gateway_id, name, payload)
@@ -126,11 +122,12 @@ class Link:
     async def _publish_desired(self) -> None:
         with self._context.bus.subscribe() as changes:
             async for change in changes:
-                if change.kind == "desired":
-                    for gateway in await asyncio.to_thread(self._gateways, change.id):
-                        await self._send_desired(gateway)
-                elif change.kind == "resync":
-                    await self._send_all_desired()
+                with survived("desired_not_sent", what=change.kind):
+                    if change.kind == "desired":
+                        for gateway in await asyncio.to_thread(self._gateways, change.id):
+                            await self._send_desired(gateway)
+                    elif change.kind == "resync":
+                        await self._send_all_desired()
 
     async def _publish_commands(self) -> None:
         """Publishes new commands at once, unanswered ones again; gives up those that nobody answered."""
@@ -145,13 +142,9 @@ class Link:
                 await self._send_commands()
 
     async def _send_commands(self, *, everything: bool = False) -> None:
-        try:
-            messages = await asyncio.to_thread(self._due, everything)
-        except StoreUnavailableError as error:
-            log.warning("commands_not_sent", detail=error.message[:300])
-            return
-        for gateway_id, command in messages:
-            await self.send(gateway_id, "down/command", command)
+        with survived("commands_not_sent"):
+            for gateway_id, command in await asyncio.to_thread(self._due, everything):
+                await self.send(gateway_id, "down/command", command)
 
     def _due(self, everything: bool) -> list[tuple[str, CommandMessage]]:
         with self._context.database.write() as session:

@@ -13,6 +13,7 @@ import psycopg
 import structlog
 
 from server.db.database import Change, Database
+from server.supervision import survived
 
 log = structlog.get_logger(__name__)
 CHANNEL = "sunwell_changes"
@@ -52,12 +53,13 @@ class Relay:
 
     async def _send(self) -> None:
         while True:
-            try:
-                async with await self._connect() as connection:
-                    while True:
-                        await self._notify(connection, await self._outgoing.get())
-            except (psycopg.Error, OSError) as error:  # other processes' pages catch up by re-reading
-                log.warning("relay_notify_failed", error=str(error).strip()[:200])
+            with survived("relay_notify_failed"):
+                try:
+                    async with await self._connect() as connection:
+                        while True:
+                            await self._notify(connection, await self._outgoing.get())
+                except (psycopg.Error, OSError) as error:  # other processes' pages catch up by re-reading
+                    log.warning("relay_notify_failed", error=str(error).strip()[:200])
             await asyncio.sleep(RETRY_S)
 
     async def _notify(self, connection: psycopg.AsyncConnection, change: Change) -> None:
@@ -73,14 +75,15 @@ class Relay:
 
     async def _listen(self, heard: Callable[[Change], None]) -> None:
         while True:
-            try:
-                async with await self._connect() as connection:
-                    await connection.execute(f"LISTEN {CHANNEL}")
-                    heard(Change("resync", "", ""))
-                    async for notify in connection.notifies():
-                        note = msgspec.json.decode(notify.payload.encode(), type=_Note)
-                        if note.origin != self._origin:
-                            heard(Change(note.kind, note.id, note.what))
-            except (psycopg.Error, OSError, msgspec.DecodeError) as error:
-                log.warning("relay_lost", error=str(error).strip()[:200])
+            with survived("relay_lost"):
+                try:
+                    async with await self._connect() as connection:
+                        await connection.execute(f"LISTEN {CHANNEL}")
+                        heard(Change("resync", "", ""))
+                        async for notify in connection.notifies():
+                            note = msgspec.json.decode(notify.payload.encode(), type=_Note)
+                            if note.origin != self._origin:
+                                heard(Change(note.kind, note.id, note.what))
+                except (psycopg.Error, OSError, msgspec.DecodeError) as error:
+                    log.warning("relay_lost", error=str(error).strip()[:200])
             await asyncio.sleep(RETRY_S)

@@ -14,7 +14,7 @@ place of `{to}` in a gateway of the file:
 """
 
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Final, Protocol
@@ -27,6 +27,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from sqlalchemy.orm import Session
 
 from server.notify import addresses
+from server.supervision import failure
 
 log = structlog.get_logger(__name__)
 
@@ -159,6 +160,18 @@ def read(file: Path) -> Addresses:
 def _check(file: Path, where: str, name: str, url: str) -> None:
     if name in (PAGE, PUSH) or apprise.Apprise.instantiate(url) is None:
         raise ChannelsError(f"{file}: {where}: not an Apprise URL")
+
+
+def outcome(send: Callable[[], None]) -> str | None:
+    """Hands a message over; gives what was wrong, None where the channel took it."""
+    try:
+        send()
+    except SendError as refused:
+        return str(refused)
+    except Exception as error:  # noqa: BLE001 - others' programs, a hundred of them: whatever one of them meets
+        log.error("channel_broke", unexpected=failure(error))  # noqa: TRY400 - … may show an address
+        return f"the channel's program failed: {type(error).__name__}"
+    return None
 
 
 class Carrier(Protocol):

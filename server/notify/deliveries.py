@@ -110,10 +110,17 @@ def claim(session: Session, *, now: datetime, limit: int) -> Sequence[Delivery]:
 
 
 def settle(
-    session: Session, delivery_id: int, attempt: int, error: str | None, *, now: datetime
+    session: Session,
+    delivery_id: int,
+    attempt: int,
+    error: str | None,
+    *,
+    final: bool = False,
+    now: datetime,
 ) -> Delivery | None:
-    """Writes what came of an attempt. Gives the delivery where it has failed for good on the person's last
-    own channel: the caller may hurry then. An attempt whose claim had run out says nothing any more."""
+    """Writes what came of an attempt; `final`: another one would fail too. Gives the delivery where it has
+    failed for good on the person's last own channel: the caller may hurry then. An attempt whose claim had
+    run out says nothing any more."""
     task_id = session.scalar(select(Delivery.task_id).where(Delivery.id == delivery_id))
     task = session.get_one(Task, task_id, with_for_update=True)
     delivery = session.get_one(Delivery, delivery_id, with_for_update=True)
@@ -128,7 +135,7 @@ def settle(
     if call and TaskState(task.state) not in UNANSWERED:
         delivery.state, delivery.ended_at = "cancelled", now
         return None
-    if attempt <= len(RETRIES) and task.state in OPEN_STATES:
+    if not final and attempt <= len(RETRIES) and task.state in OPEN_STATES:
         delivery.state, delivery.due_at = "queued", now + RETRIES[attempt - 1]
         return None
     delivery.state, delivery.ended_at = "failed", now

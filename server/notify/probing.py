@@ -1,10 +1,11 @@
 """Trying the channels that were idle: one message to the place that the file of addresses names for it."""
 
 from datetime import datetime
+from functools import partial
 
 from server.db.database import Database
 from server.notify import health, texts
-from server.notify.channels import AddressBook, Carrier, SendError
+from server.notify.channels import AddressBook, Carrier, outcome
 from server.policies import service as policies
 
 
@@ -19,11 +20,8 @@ def try_idle(database: Database, book: AddressBook, carry: Carrier, *, now: date
         wanted = health.idle(session, addresses, minutes=policy.probe_minutes, now=now)
     title, body = texts.probe(words)
     for channel in wanted:
-        error: str | None = None
-        try:
-            carry(addresses.probes[channel].get_secret_value(), title, body)
-        except SendError as refused:
-            error = str(refused)
+        url = addresses.probes[channel].get_secret_value()
+        error = outcome(partial(carry, url, title, body))
         with database.write() as session:
             health.note(session, channel, error, now=now)
     return wanted

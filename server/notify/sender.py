@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
@@ -17,15 +18,17 @@ from server.db.models import Area, Delivery, DispatchStep, Gateway, Position, Re
 from server.dispatch import playbooks, worker
 from server.dispatch.core import StepKind
 from server.notify import deliveries, health, links, texts
-from server.notify.channels import PUSH, AddressBook, Carrier, SendError
+from server.notify.channels import PUSH, AddressBook, Carrier, SendError, outcome
 from server.policies import service as policies
 from server.rhythm import reasons
 from server.settings import ServerSettings, make_secret, read_secret
+from server.supervision import survived
 
 AT_ONCE: Final = 8
 """Messages that one process sends at the same time."""
 GONE: Final = "there is no address any more"
-_NOT_TO_TAKE: Final = frozenset({StepKind.TAKEN, StepKind.INFORM})
+UNWRITTEN: Final = "the message could not be written"
+_NOT_TO_TAKE: Final = frozenset({StepKind.TAKEN, StepKind.INFORM, StepKind.WATCHERS})
 
 
 class Push(Protocol):
@@ -74,29 +77,41 @@ class Sender:
             claimed = deliveries.claim(session, now=now, limit=AT_ONCE)
         with self.database.read() as session:
             letters = self.written(session, claimed, now=now)
+        ready = {letter.delivery_id for letter in letters}
+        for delivery in claimed:
+            if delivery.id not in ready:
+                self._settle(delivery.id, delivery.attempts, UNWRITTEN, final=True)
         list(executor.map(self.hand_over, letters))
-        return len(letters)
+        return len(claimed)
 
     def written(self, session: Session, claimed: Sequence[Delivery], *, now: datetime) -> list[Letter]:
-        """The messages of claimed deliveries, each in its person's language."""
-        return [self._letter(session, delivery, now=now) for delivery in claimed]
+        """The messages of claimed deliveries, each in its person's language. One that cannot be written is
+        left out, and holds up no other."""
+        letters: list[Letter] = []
+        for delivery in claimed:
+            with survived("message_not_written", outages=False, delivery=delivery.id):
+                letters.append(self._letter(session, delivery, now=now))
+        return letters
 
     def hand_over(self, letter: Letter) -> None:
         """Hands one message over and settles what came of it."""
-        error: str | None = GONE if letter.url is None else None
-        if letter.url is not None:
-            try:
-                self._carry(letter, letter.url)
-            except SendError as refused:
-                error = str(refused)
+        url = letter.url
+        error = GONE if url is None else outcome(partial(self._carry, letter, url))
+        self._settle(letter.delivery_id, letter.attempt, error)
+        if url is not None:
+            with survived("channel_not_noted", channel=letter.channel), self.database.write() as session:
+                health.note(session, letter.channel, error, now=clock())
+
+    def _settle(self, delivery_id: int, attempt: int, error: str | None, *, final: bool = False) -> None:
+        """What cannot be settled now is claimed again when its claim has run out."""
         now = clock()
-        with self.database.write() as session:
-            failed = deliveries.settle(session, letter.delivery_id, letter.attempt, error, now=now)
+        with (
+            survived("message_not_settled", delivery=delivery_id),
+            self.database.write() as session,
+        ):
+            failed = deliveries.settle(session, delivery_id, attempt, error, final=final, now=now)
             if failed is not None:
                 worker.hurry(session, failed, now=now)
-        if letter.url is not None:
-            with self.database.write() as session:
-                health.note(session, letter.channel, error, now=now)
 
     def _carry(self, letter: Letter, url: str) -> None:
         if letter.channel != PUSH:

@@ -39,12 +39,17 @@ class Message(BaseModel):
     @classmethod
     def _asks_for_what_there_is(cls, text: str) -> str:
         try:
-            asked = {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
+            fields = [each for each in string.Formatter().parse(text) if each[1] is not None]
         except ValueError as error:
             raise ValueError(f"{error}: write {{number}}, for example") from error
-        if not asked <= FILLED:
-            wrong = ", ".join(sorted(asked - FILLED)) or "{}"
-            raise ValueError(f"{wrong} cannot be filled in: there are {', '.join(sorted(FILLED))}")
+        wrong = sorted({str(name) for _, name, _, _ in fields} - FILLED)
+        if wrong:
+            there = ", ".join(sorted(FILLED))
+            raise ValueError(f"{', '.join(wrong) or '{}'} cannot be filled in: there are {there}")
+        dressed = sorted({str(name) for _, name, form, conversion in fields if form or conversion})
+        if dressed:
+            raise ValueError(f"write {{{dressed[0]}}}: nothing may follow the name between the brackets")
+        text.format(**dict.fromkeys(FILLED, "1"))
         return text
 
 

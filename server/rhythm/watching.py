@@ -28,6 +28,7 @@ from server.rhythm.policy import RhythmPolicy
 from server.rhythm.traces import Span, Trace, days_of, trace, water_use
 from server.rhythm.usual import SLOT, Learned, up_today
 from server.rhythm.watches import Watch, watches
+from server.supervision import survived
 
 log = structlog.get_logger(__name__)
 ROUND: Final = 2_000
@@ -66,16 +67,21 @@ async def sweep(context: Context, *, started: datetime, now: datetime) -> int:
     raised = 0
     looks = dict(begun.later)
     for alarm, suspect in begun.open:
-        if alarm.task_id in begun.ended:  # a person has been there: from now on it counts afresh
-            await asyncio.to_thread(_end, context, alarm.source_id, "task", now)
-        else:
-            await _maybe_end(context, alarm, suspect, now=now)
+        with survived("quiet_not_ended", outages=False, resident=alarm.source_id):
+            if alarm.task_id in begun.ended:  # a person has been there: from now on it counts afresh
+                await asyncio.to_thread(_end, context, alarm.source_id, "task", now)
+            else:
+                await _maybe_end(context, alarm, suspect, now=now)
     if now - started < timedelta(minutes=begun.policy.start_grace) and not context.demo:
         begun.suspects.clear()  # what gateways kept meanwhile is still on its way
     for suspect in begun.suspects:
-        looks[suspect.watch.resident_id], found = await _look_at(context, begun.policy, suspect, now=now)
-        if found is not None:
-            raised += await asyncio.to_thread(_raise, context, suspect, begun.policy, found, now)
+        resident_id = suspect.watch.resident_id
+        looks[resident_id] = now + SOON
+        with survived("quiet_not_judged", outages=False, resident=resident_id):
+            look, found = await _look_at(context, begun.policy, suspect, now=now)
+            if found is not None:
+                raised += await asyncio.to_thread(_raise, context, suspect, begun.policy, found, now)
+            looks[resident_id] = look
     if looks:
         await asyncio.to_thread(_set_due, context, looks)
     return raised

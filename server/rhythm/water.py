@@ -19,6 +19,7 @@ from server.rhythm.policy import RhythmPolicy
 from server.rhythm.traces import HALF_HOUR, water_use
 from server.rhythm.watches import Watch, watches
 from server.rhythm.watching import SERVER, raise_for
+from server.supervision import survived
 
 DAY: Final = timedelta(hours=24)
 MINOR: Final = "minor"
@@ -52,11 +53,12 @@ async def sweep(context: Context, *, started: datetime, now: datetime) -> None:
     until = now - timedelta(seconds=now.timestamp() % HALF_HOUR.total_seconds())
     start = until - max(DAY, HALF_HOUR * policy.leak_half_hours)
     for watch in metered:
-        use = await water_use(context.store, watch, start=start, end=until)
-        found = verdicts(use, policy, until=until)
-        if watch.resident_id in absent:
-            found.pop(WATER_LOW, None)
-        await asyncio.to_thread(_judge, context, watch, found, until, now)
+        with survived("water_not_judged", outages=False, resident=watch.resident_id):
+            use = await water_use(context.store, watch, start=start, end=until)
+            found = verdicts(use, policy, until=until)
+            if watch.resident_id in absent:
+                found.pop(WATER_LOW, None)
+            await asyncio.to_thread(_judge, context, watch, found, until, now)
 
 
 def _begin(context: Context, now: datetime) -> tuple[RhythmPolicy, list[Watch], set[str]]:

@@ -18,6 +18,7 @@ from server.db.upsert import upsert
 from server.dispatch import planning
 from server.dispatch.core import Happened
 from server.errors import ConflictError
+from server.supervision import survived
 from server.tasks import kinds
 from server.tasks.policy import FOLLOW_UP
 from server.tasks.states import TaskAction, TaskState, move
@@ -95,7 +96,10 @@ def sweep(context: Context, _started: datetime, now: datetime) -> None:
     with context.database.read() as session:
         those = due(session, now=now)
     for task_id in those:
-        with context.database.write() as session:
+        with (
+            survived("planned_task_not_dispatched", outages=False, task=task_id),
+            context.database.write() as session,
+        ):
             fall_due(session, task_id, now=now)
 
 

@@ -20,6 +20,7 @@ from server.context import Context
 from server.coverage.standing import unprotected
 from server.db.models import Alarm, Resident, Task
 from server.policies.service import current
+from server.supervision import apart
 from server.tasks import intake
 from server.welfare.policy import WelfarePolicy
 
@@ -51,10 +52,14 @@ def sweep(session: Session, *, now: datetime) -> None:
         repeat = (now - due[resident.id] - timedelta(minutes=policy.after_minutes)) // timedelta(
             hours=policy.again_hours
         )
-        _ask(session, resident, since=due[resident.id], repeat=repeat, open_=resident.id in calls, now=now)
+        since, open_ = due[resident.id], resident.id in calls
+        with apart(session, "welfare_call_not_asked", resident=resident.id):
+            _ask(session, resident, since=since, repeat=repeat, open_=open_, now=now)
     everybody = unprotected(session, now=now, at_home=False)
     for resident_id, alarm in calls.items():
-        if resident_id not in at_home:
+        if resident_id in at_home:
+            continue
+        with apart(session, "welfare_call_not_ended", resident=resident_id):
             _end(session, alarm, reason=AWAY if resident_id in everybody else PROTECTED, now=now)
 
 

@@ -14,6 +14,7 @@ from server.db.models import Alarm, Position, Task, Well, WellEntry
 from server.devices.views import Latest
 from server.errors import ConflictError, ForbiddenError, InvalidError
 from server.policies import service as policies
+from server.supervision import apart
 from server.tasks import repository
 from server.tasks.states import TaskState
 from server.users.roles import Right
@@ -165,29 +166,38 @@ def watch(session: Session, latest: Latest, *, now: datetime) -> int:
     """Looks after all who are below: raises the alarms of an overdue check, of bad air and of whatever else
     the well's sensors say. Gives how many alarms were raised or repeated. Several servers may do so."""
     policy = policies.current(session, WellPolicy)
-    repeat = timedelta(minutes=policy.air_repeat_min)
     raised = 0
     for entry_id, task_id in session.execute(
         select(WellEntry.id, WellEntry.task_id).where(WellEntry.ended_at.is_(None)).order_by(WellEntry.id)
     ).all():
-        session.get_one(Task, task_id, with_for_update=True)
-        entry = session.get_one(WellEntry, entry_id, with_for_update=True, populate_existing=True)
-        if entry.ended_at is not None:
-            continue
-        well = session.get_one(Well, entry.well_id)
-        if now > entry.check_due_at:
-            raised += raising.raise_once(
-                session,
-                well,
-                rule=AIR_CHECK_OVERDUE,
-                severity=Severity.CRITICAL,
-                source=("well", well.id),
-                value={"point": "minutes", "value": _minutes(now - entry.started_at), "crew": entry.crew},
-                at=_slot(entry.check_due_at, repeat, now),
-                now=now,
-            )
-        if why := _dangers(session, entry, latest, policy, now=now):
-            raised += _raise_leave(session, well, why, at=_slot(entry.started_at, repeat, now), now=now)
+        with apart(session, "entry_not_watched", entry=entry_id):
+            raised += _watch_one(session, latest, policy, entry_id, task_id, now=now)
+    return raised
+
+
+def _watch_one(
+    session: Session, latest: Latest, policy: WellPolicy, entry_id: int, task_id: int, *, now: datetime
+) -> int:
+    session.get_one(Task, task_id, with_for_update=True)
+    entry = session.get_one(WellEntry, entry_id, with_for_update=True, populate_existing=True)
+    if entry.ended_at is not None:
+        return 0
+    repeat = timedelta(minutes=policy.air_repeat_min)
+    raised = 0
+    well = session.get_one(Well, entry.well_id)
+    if now > entry.check_due_at:
+        raised += raising.raise_once(
+            session,
+            well,
+            rule=AIR_CHECK_OVERDUE,
+            severity=Severity.CRITICAL,
+            source=("well", well.id),
+            value={"point": "minutes", "value": _minutes(now - entry.started_at), "crew": entry.crew},
+            at=_slot(entry.check_due_at, repeat, now),
+            now=now,
+        )
+    if why := _dangers(session, entry, latest, policy, now=now):
+        raised += _raise_leave(session, well, why, at=_slot(entry.started_at, repeat, now), now=now)
     return raised
 
 

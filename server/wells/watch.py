@@ -8,15 +8,15 @@ from datetime import datetime, timedelta
 from typing import Final
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from server.clock import now
 from server.context import Context
 from server.db.models import Position
 from server.devices.views import Latest
-from server.errors import ConflictError, InvalidError, StoreUnavailableError
+from server.errors import ConflictError, InvalidError
 from server.policies import service as policies
 from server.readings import service as readings
+from server.supervision import survived
 from server.wells import baseline, entry, levels, water
 from server.wells.core import Sample, Water, settled
 from server.wells.core import water as judged
@@ -45,10 +45,8 @@ class Watch:
     async def run(self) -> None:
         """Looks until it is cancelled. A store or database that does not answer is said and tried again."""
         while True:
-            try:
+            with survived("wells_not_watched"):
                 await self.look(now())
-            except (StoreUnavailableError, SQLAlchemyError) as error:
-                log.warning("wells_not_watched", detail=str(error)[:300])
             await asyncio.sleep(BELOW_S)
 
     async def look(self, moment: datetime) -> None:
@@ -57,13 +55,18 @@ class Watch:
         due = self._round_at is None or moment - self._round_at >= ROUND
         if not (below or due):
             return
-        latest = await readings.latest(self._context.store, self._context.catalogue, now=moment)
-        if below:
-            await asyncio.to_thread(self._look_below, latest, moment)
+        latest: Latest = {}
+        with survived("wells_without_readings"):
+            latest = await readings.latest(self._context.store, self._context.catalogue, now=moment)
+        if below:  # whose air was to be read again is known without the store
+            with survived("nobody_looked_below"):
+                await asyncio.to_thread(self._look_below, latest, moment)
         if due:
             self._round_at = moment
-            await self._look_at_water(latest, moment)
-            await self._measure(latest, moment)
+            with survived("water_not_watched"):
+                await self._look_at_water(latest, moment)
+            with survived("angles_not_measured"):
+                await self._measure(latest, moment)
 
     def _anybody_below(self) -> bool:
         with self._context.database.read() as session:

@@ -14,6 +14,7 @@ from server.alarms.texts import WATER_RISING, WATER_UPSTREAM
 from server.db.models import Alarm, Well, WellUpstream
 from server.devices import repository as devices
 from server.policies import service as policies
+from server.supervision import apart
 from server.wells import raising
 from server.wells.core import Verdict, Water, judge_rise, judge_upstream
 from server.wells.levels import LevelPoint, level_point
@@ -82,21 +83,26 @@ def judge(session: Session, levels: Levels, *, now: datetime, write: bool) -> in
             _Todo(well_id, WATER_UPSTREAM, ("well", well_id), own is None, (Severity.MINOR, value), worst.at)
         )
     for one in todo if write else ():
-        if one.begins:
-            severity, value = one.facts
-            raising.raise_once(
-                session,
-                session.get_one(Well, one.well_id),
-                rule=one.rule,
-                severity=severity,
-                source=one.source,
-                value=value,
-                at=one.at,
-                now=now,
-            )
-        else:
-            raising.end_own(session, rule=one.rule, source=one.source, now=now)
+        with apart(session, "water_not_judged", well=one.well_id):
+            _do(session, one, now=now)
     return len(todo)
+
+
+def _do(session: Session, one: "_Todo", *, now: datetime) -> None:
+    if not one.begins:
+        raising.end_own(session, rule=one.rule, source=one.source, now=now)
+        return
+    severity, value = one.facts
+    raising.raise_once(
+        session,
+        session.get_one(Well, one.well_id),
+        rule=one.rule,
+        severity=severity,
+        source=one.source,
+        value=value,
+        at=one.at,
+        now=now,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from gateway.rules.model import TaskKind
 from server.context import Context
 from server.db.models import Alarm, Occurrence, Task
+from server.supervision import apart
 from server.tasks import intake
 from server.windows.core import Sign
 from server.windows.judging import judge
@@ -42,9 +43,10 @@ def needs_sweep(session: Session) -> bool:
 def sweep(session: Session, *, now: datetime) -> None:
     """One round over all muted tasks."""
     for task_id in session.scalars(_muted().order_by(Task.id).limit(MOST)).all():
-        task = session.get(Task, task_id, with_for_update=True, populate_existing=True)
-        if task is not None and task.muted and task.closed_at is None:
-            _judge(session, task, now=now)
+        with apart(session, "quiet_not_judged", task=task_id):
+            task = session.get(Task, task_id, with_for_update=True, populate_existing=True)
+            if task is not None and task.muted and task.closed_at is None:
+                _judge(session, task, now=now)
 
 
 def _judge(session: Session, task: Task, *, now: datetime) -> None:

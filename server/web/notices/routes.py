@@ -14,7 +14,7 @@ from server.db.models import User
 from server.dependencies import GetContext, GetViewer
 from server.errors import InvalidError, NotFoundError
 from server.notify import addresses, health, push, texts
-from server.notify.channels import PUSH, AddressBook, Addresses, SendError, carry
+from server.notify.channels import PUSH, AddressBook, Addresses, carry, outcome
 from server.policies import service as policies
 from server.users.viewer import Viewer
 from server.web.notices.browsers import browser_name
@@ -129,7 +129,8 @@ def _try(
     context: Context, viewer: Viewer, channel: str, url: str | None, title: str, body: str
 ) -> tuple[str, str]:
     settings = context.settings
-    try:
+
+    def send() -> None:
         if channel == PUSH:
             pusher = push.Pusher(context.database, push.open_key(settings), push.subject(settings))
             message: dict[str, Any] = {
@@ -139,9 +140,8 @@ def _try(
             pusher.send(viewer.user_id, message)
         else:
             carry(url or "", title, body)
-    except SendError as error:
-        return channel, str(error)
-    return channel, ""
+
+    return channel, outcome(send) or ""
 
 
 def _page(

@@ -31,7 +31,19 @@ def test_a_drill_is_marked_and_a_minimal_channel_carries_the_number_alone() -> N
     assert body.endswith("先打电话")
 
 
-@pytest.mark.parametrize("body", ["{phone}", "{}", "{who", "{who.__class__}"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "{phone}",
+        "{}",
+        "{who",
+        "{who.__class__}",
+        "{severity:级}",
+        "{what:d}",
+        "{number!r}",
+        "{number:{what}}",
+    ],
+)
 def test_a_text_that_asks_for_anything_else_is_refused(body: str) -> None:
     own = [each.model_dump() for each in MessagePolicy().messages]
     own[0]["body"] = body

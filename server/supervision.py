@@ -1,0 +1,61 @@
+"""What one round, row or message meets ends neither its loop nor the server.
+
+A database or store that does not answer is waited for, as ever. Anything else is a mistake of ours, or data
+that nobody thought of: it is counted and said in the log with its place, and the others have their turn.
+"""
+
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import structlog
+from prometheus_client import Counter
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from server.errors import StoreUnavailableError
+
+log = structlog.get_logger(__name__)
+FRAMES: Final = 4
+_OUTAGES: Final = (StoreUnavailableError, OperationalError, InterfaceError)
+UNEXPECTED = Counter("sunwell_unexpected_failures_total", "What no loop had reckoned with, by part", ["part"])
+
+
+def failure(error: BaseException) -> str:
+    """The kind of an error and where it came from, the innermost place last. Not its message: that may hold
+    what somebody wrote."""
+    places = traceback.extract_tb(error.__traceback__)[-FRAMES:]
+    return f"{type(error).__name__} at " + " > ".join(
+        f"{place.filename.rpartition('/')[2]}:{place.lineno}" for place in places
+    )
+
+
+@contextmanager
+def survived(event: str, *, outages: bool = True, **facts: Any) -> Iterator[None]:
+    """Ends the block, not the loop around it, whatever happens in it. A cancellation goes through; without
+    `outages` also a database or store that does not answer."""
+    try:
+        yield
+    except Exception as error:  # the one supervised place: what one row meets must not end the server
+        if isinstance(error, _OUTAGES) and not outages:
+            raise
+        if isinstance(error, (StoreUnavailableError, SQLAlchemyError)):
+            log.warning(event, detail=_said(error), **facts)
+            return
+        UNEXPECTED.labels(event).inc()
+        log.error(event, unexpected=failure(error), **facts)  # noqa: TRY400 - a traceback may show personal data
+
+
+@contextmanager
+def apart(session: Session, event: str, **facts: Any) -> Iterator[None]:
+    """One row of a round that has one transaction: what it meets undoes this row's part alone."""
+    with survived(event, outages=False, **facts), session.begin_nested():
+        yield
+
+
+def _said(error: Exception) -> str:
+    """A statement's own values are left out."""
+    if isinstance(error, DBAPIError):
+        return f"{type(error).__name__}: {error.orig}"[:300]
+    return str(error)[:300]
