@@ -18,7 +18,10 @@ from server.users.roles import Right
 
 router = APIRouter(tags=["import"])
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-Kind = Literal["stations", "people", "residents", "contacts", "absences", "wells", "positions", "devices"]
+Kind = Literal[
+    "areas", "stations", "people", "shifts", "residents", "contacts", "absences", "wells", "positions",
+    "devices",
+]  # fmt: skip
 
 
 @router.post("/import")
@@ -33,7 +36,7 @@ async def import_file(
 ) -> JSONResponse:
     """Checks a CSV or XLSX file (the body) and, with `apply`, writes it if nothing is wrong. 422 with all
     mistakes: sheet, row, column, what, fix."""
-    viewer.require(Right.REGISTER)
+    service.may_import(viewer)
     data = await limited(request, MOST_BYTES)
     report = await run_in_threadpool(
         lambda: service.run(context, viewer, name=name, data=data, kind=kind, apply=apply, now=now())
@@ -44,7 +47,7 @@ async def import_file(
 @router.get("/import/{name}")
 def get_template(viewer: GetViewer, name: str) -> Response:
     """An empty table: `template.xlsx`, or `residents.csv` and so on."""
-    viewer.require(Right.REGISTER)
+    service.may_import(viewer)
     return template_answer(name)
 
 

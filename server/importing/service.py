@@ -4,6 +4,7 @@ Checking only reads, however long it takes: on SQLite a long writer would keep a
 when everything is right, and ends with all of it or nothing.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -28,31 +29,28 @@ from server.db.models import (
     Gateway,
     Position,
     Resident,
+    Shift,
     Station,
     User,
     Well,
 )
 from server.devices import service as registry
 from server.devices.schemas import DeviceIn
-from server.errors import InvalidError, ServerError
-from server.gateways import desired
-from server.importing import inside, tables
+from server.errors import InvalidError
+from server.importing import areas, duty, inside, tables
 from server.importing.care import (
     WORDS,
     AbsenceRow,
     ContactRow,
     PersonRow,
     absence_problem,
-    write_absences,
-    write_contacts,
-    write_people,
+    channel_problem,
 )
+from server.importing.duty import ShiftRow
 from server.importing.tables import KEYS, KINDS, PARAMETER, RowError, Table
-from server.places import upstream
-from server.places.policy import PlacesPolicy
-from server.places.schemas import PositionIn, ResidentIn, StationIn, WellIn, check_id
-from server.policies.service import current
-from server.residents import contacts
+from server.importing.writing import Entry, RefusedError, write
+from server.notify.channels import AddressBook
+from server.places.schemas import AreaIn, PositionIn, ResidentIn, StationIn, WellIn, check_id
 from server.users import reach
 from server.users.roles import Right
 from server.users.viewer import Viewer
@@ -66,9 +64,12 @@ _FORMS: Final[Mapping[str, tuple[type[Base], type[BaseModel]]]] = {
     "wells": (Well, WellIn),
     "positions": (Position, PositionIn),
     "devices": (Device, DeviceIn),
+    "areas": (Area, AreaIn),
+    "shifts": (Shift, ShiftRow),
 }
 _REFERENCES: Final = {
     "area_id": "areas",
+    "parent_id": "areas",
     "resident_id": "residents",
     "well_id": "wells",
     "gateway_id": "gateways",
@@ -77,14 +78,16 @@ _REFERENCES: Final = {
     "login": "people",
 }
 _RIGHTS: Final = {
-    "people": Right.MANAGE_USERS,
+    "areas": Right.EDIT_AREAS,
+    "people": Right.EDIT_PEOPLE,
+    "shifts": Right.PLAYBOOKS,
     "stations": Right.EDIT_RESIDENTS,
     "residents": Right.EDIT_RESIDENTS,
     "contacts": Right.EDIT_RESIDENTS,
     "absences": Right.EDIT_RESIDENTS,
 }
-"""What a table needs beside the right to register."""
-_LISTS: Final = frozenset({"upstream", "skills"})
+"""What a table needs; the others the right to register."""
+_LISTS: Final = frozenset({"upstream", "skills", "channels"})
 _FIXES: Final = {
     "missing": "fill the cell",
     "string_too_short": "fill the cell",
@@ -93,6 +96,7 @@ _FIXES: Final = {
     "float_parsing": "write a number",
     "literal_error": "write one of the words that are allowed",
 }
+_SEPARATORS: Final = re.compile("[，,;；]")
 _NUMBERS: Final = frozenset({"port", "unit", "baud", "stop_bits"})
 
 
@@ -105,21 +109,16 @@ class Report:
     applied: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    kind: str
-    sheet: str
-    row: int
-    id: str
-    body: Any
-
-
 @dataclass(slots=True)
 class _Known:
-    """Ids that exist, by table; and which device is at which position now."""
+    """Ids that exist, by table; which device is at which position now; the area above each area; residents
+    whose data was erased; and the channels that a number can be entered for."""
 
     ids: dict[str, set[str]]
     holders: dict[str, str]
+    above: dict[str, str | None]
+    erased: frozenset[str]
+    channels: frozenset[str]
     coming: dict[str, dict[str, int]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
 
 
@@ -135,7 +134,7 @@ def run(
 ) -> Report:
     """Checks a file, and with `apply` writes it if nothing is wrong. Putting the same file twice changes
     nothing the second time. Blocks. Raises ForbiddenError."""
-    viewer.require(Right.REGISTER)
+    may_import(viewer)
     if kind is not None and kind not in KINDS:
         raise InvalidError(f"kind is one of {', '.join(KINDS)}", where="kind")
     found, wrong = tables.read(name, data, kind)
@@ -143,16 +142,17 @@ def run(
         viewer.require(_RIGHTS.get(table.kind, Right.REGISTER))
     rows = sum(len(table.rows) for table in found)
     with context.database.read() as session:
-        entries = _check(session, viewer, found, wrong, context.catalogue, now)
+        known = _known(session, viewer, AddressBook(context.settings.channels_file).current().gateways)
+        entries = _check(session, viewer, found, wrong, known, context.catalogue, now)
     if wrong or not apply:
         return Report(rows, tuple(sorted(wrong, key=_place)))
     try:
         with context.database.write() as session:
-            _write(session, viewer, entries, context.catalogue, now)
+            write(session, viewer, entries, context.catalogue, now)
             counts = {one: sum(entry.kind == one for entry in entries) for one in KINDS}
             digest = sha256(data).hexdigest()[:16]
             audit.write(session, viewer, action="import", subject=("file", digest), now=now, rows=counts)
-    except _RefusedError as error:
+    except RefusedError as error:
         return Report(rows, (error.row,))
     except IntegrityError:
         what = "something that the file refers to has changed meanwhile"
@@ -160,12 +160,15 @@ def run(
     return Report(rows, (), applied=True)
 
 
-class _RefusedError(Exception):
-    """Something changed between the check and the writing: nothing was written."""
+def may_import(viewer: Viewer) -> None:
+    """Raises ForbiddenError for whoever neither installs nor manages."""
+    if not viewer.may(Right.EDIT_AREAS):
+        viewer.require(Right.REGISTER)
 
-    def __init__(self, row: RowError) -> None:
-        super().__init__(row.what)
-        self.row = row
+
+def kinds_of(viewer: Viewer) -> list[str]:
+    """The tables that this person may bring."""
+    return [kind for kind in KINDS if viewer.may(_RIGHTS.get(kind, Right.REGISTER))]
 
 
 def _check(
@@ -173,15 +176,15 @@ def _check(
     viewer: Viewer,
     found: Iterable[Table],
     wrong: list[RowError],
+    known: _Known,
     catalogue: Catalogue,
     now: datetime,
-) -> list[_Entry]:
-    known = _known(session, viewer)
+) -> list[Entry]:
     ordered = sorted(found, key=lambda table: KINDS.index(table.kind))
     for table in ordered:
         for row in table.rows:
             _claim(table, row, known, wrong)
-    entries: list[_Entry] = []
+    entries: list[Entry] = []
     for table in ordered:
         for row in table.rows:
             values = _values(session, table, row.cells)
@@ -190,14 +193,37 @@ def _check(
             problems += inside.problems(session, viewer, table, row, body)
             if body is not None and table.kind == "devices" and not problems:
                 problems += _device_problems(session, table, row, body, known, catalogue)
+            found_out = None
             if isinstance(body, AbsenceRow) and not problems:
                 found_out = absence_problem(session, body, now)
-                problems += [RowError(table.sheet, row.number, *found_out)] if found_out else []
+            elif isinstance(body, PersonRow):
+                found_out = channel_problem(body, known.channels)
+            elif table.kind == "residents" and row.cells.get("id") in known.erased:
+                found_out = ("id", "the data of this resident was erased", "take another id")
+            problems += [RowError(table.sheet, row.number, *found_out)] if found_out else []
             wrong += problems
             if body is not None and not problems:
                 key = tables.key_of(table.kind, row.cells)
-                entries.append(_Entry(table.kind, table.sheet, row.number, key, body))
+                entries.append(Entry(table.kind, table.sheet, row.number, key, body))
+    wrong += _among_themselves(session, viewer, entries, ordered)
     return entries
+
+
+def _among_themselves(
+    session: Session, viewer: Viewer, entries: Sequence[Entry], found: Sequence[Table]
+) -> list[RowError]:
+    """Mistakes that only show when all rows are looked at together: rings of areas, overlapping shifts."""
+    laid = {entry.id: entry for entry in entries if entry.kind == "areas"}
+    misplaced = areas.problems(session, {key: entry.body for key, entry in laid.items()})
+    wrong = [
+        RowError(laid[key].sheet, laid[key].row, column, what, "correct the level, or what it belongs to")
+        for key, (column, what) in misplaced.items()
+    ]
+    shifts = dict(enumerate((entry for entry in entries if entry.kind == "shifts"), 1))
+    rows = {number: entry.body for number, entry in shifts.items()}
+    for number, problem in duty.check(session, viewer, rows, found) if rows else ():
+        wrong.append(RowError(shifts[number].sheet, shifts[number].row, *problem))
+    return wrong
 
 
 def _claim(table: Table, row: tables.Row, known: _Known, wrong: list[RowError]) -> None:
@@ -205,7 +231,8 @@ def _claim(table: Table, row: tables.Row, known: _Known, wrong: list[RowError]) 
     column = KEYS.get(table.kind, ("id",))[0]
     key = tables.key_of(table.kind, row.cells)
     try:
-        check_id(row.cells.get(column, ""))
+        if table.kind != "shifts":  # whose person may be named instead
+            check_id(row.cells.get(column, ""))
     except ValueError as error:
         what = f"{row.cells.get(column, '')[:70]!r} is no id"
         wrong.append(RowError(table.sheet, row.number, column, what, str(error)))
@@ -231,7 +258,7 @@ def _values(session: Session, table: Table, cells: Mapping[str, str]) -> dict[st
     parameters: dict[str, Any] = {}
     for column, cell in cells.items():
         if column in _LISTS:
-            values[column] = cell.replace("，", " ").replace(",", " ").split()
+            values[column] = _SEPARATORS.sub(" ", cell).split()
             continue
         if column == "id" or (column == "login" and table.kind == "people") or cell == "":
             continue
@@ -278,6 +305,8 @@ def _missing(table: Table, row: tables.Row, values: Mapping[str, Any], known: _K
     asked = [(column, target, values.get(column)) for column, target in _REFERENCES.items()]
     asked += [("upstream", "wells", key) for key in values.get("upstream", ())]
     for column, target, key in asked:
+        if column == "parent_id" and key and key == known.above.get(row.cells.get("id", "")):
+            continue  # where it has been, though that may lie above one's own
         if not key or key in known.ids[target] or key in known.coming.get(target, {}):
             continue
         fix = f"add it to the {target}, or correct the id"
@@ -321,64 +350,7 @@ def _device_problems(
     return problems
 
 
-def _write(
-    session: Session, viewer: Viewer, entries: Sequence[_Entry], catalogue: Catalogue, now: datetime
-) -> None:
-    """Few statements for many rows: on SQLite everybody else waits meanwhile."""
-    by_kind = {kind: [entry for entry in entries if entry.kind == kind] for kind in KINDS}
-    radius = current(session, PlacesPolicy).station_radius_m
-    for kind in ("stations", "residents", "wells", "positions"):
-        model = _FORMS[kind][0]
-        there = {_id(row): row for row in session.scalars(select(model))} if by_kind[kind] else {}
-        only_new = {"created_at": now} if model in (Position, Resident) else {}
-        for entry in by_kind[kind]:
-            values = entry.body.model_dump(exclude={"contact", "contacts", "upstream"})
-            if model is Station:
-                values["radius_m"] = values["radius_m"] or radius
-            row = there.get(entry.id)
-            if row is None:
-                session.add(model(id=entry.id, **values, **only_new))
-            for name, value in values.items() if row is not None else ():
-                setattr(row, name, value)
-        session.flush()
-    write_people(session, {entry.id: entry.body for entry in by_kind["people"]}, now=now)
-    for entry in by_kind["residents"]:
-        if isinstance(entry.body, ResidentIn) and "contact" in entry.body.model_fields_set:
-            contacts.write(session, entry.id, contacts.parse(entry.body.contact))
-    write_contacts(session, [entry.body for entry in by_kind["contacts"]])
-    write_absences(session, [entry.body for entry in by_kind["absences"]], by=viewer.user_id, now=now)
-    for entry in by_kind["wells"]:
-        if "upstream" in entry.body.model_fields_set:
-            upstream.put(session, entry.id, entry.body.upstream)
-    _write_devices(session, by_kind["devices"], catalogue, now)
-
-
-def _write_devices(session: Session, entries: Sequence[_Entry], catalogue: Catalogue, now: datetime) -> None:
-    if not entries:
-        return
-    known = {row.id: row.gateway_id for row in session.execute(select(Device.id, Device.gateway_id))}
-    taken = set(session.scalars(select(Attachment.position_id).where(Attachment.until.is_(None))))
-    gateways = {entry.body.gateway_id for entry in entries}
-    new = {
-        entry.id: entry.body
-        for entry in entries
-        if entry.id not in known and entry.body.position_id not in taken
-    }
-    for entry in entries:
-        if entry.id in new:
-            continue
-        gateways |= {known[entry.id]} if entry.id in known else set()
-        try:
-            registry.register(session, entry.id, entry.body, catalogue=catalogue, now=now, tell=False)
-        except ServerError as error:
-            row = RowError(entry.sheet, entry.row, "", error.message, "check the file again")
-            raise _RefusedError(row) from error
-    registry.register_new(session, new, catalogue=catalogue, now=now)
-    for gateway_id in sorted(gateways):
-        desired.refresh(session, gateway_id, catalogue)
-
-
-def _known(session: Session, viewer: Viewer) -> _Known:
+def _known(session: Session, viewer: Viewer, channels: Iterable[str]) -> _Known:
     models: tuple[type[Any], ...] = (Area, Resident, Well, Position, Gateway, Station)
     ids = {
         model.__tablename__: set(
@@ -388,7 +360,10 @@ def _known(session: Session, viewer: Viewer) -> _Known:
     }
     ids["people"] = set(session.scalars(select(User.login).where(reach.serving(viewer))))
     holding = select(Attachment.position_id, Attachment.device_id).where(Attachment.until.is_(None))
-    return _Known(ids, dict(session.execute(holding).all()))
+    above = dict(session.execute(select(Area.id, Area.parent_id)).all())
+    erased = session.scalars(select(Resident.id).where(Resident.erased_at.is_not(None)))
+    holders = dict(session.execute(holding).all())
+    return _Known(ids, holders, above, frozenset(erased), frozenset(channels))
 
 
 def _id(row: Any) -> str:

@@ -21,8 +21,10 @@ MOST_ROWS: Final = 10_000
 MOST_COLUMNS: Final = 60
 LONGEST_CELL: Final = 2_100
 KINDS: Final = (
+    "areas",
     "stations",
     "people",
+    "shifts",
     "residents",
     "contacts",
     "absences",
@@ -34,13 +36,18 @@ KINDS: Final = (
 
 _PLACE: Final = {"latitude": "纬度", "longitude": "经度"}
 COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
+    "areas": {"id": "编号", "kind": "级别", "name": "名称", "parent_id": "上级编号"},
     "stations": {
         "id": "编号", "area_id": "网格编号", "name": "名称", "address": "地址", "phone": "电话",
         "radius_m": "半径（米）", **_PLACE,
     },
     "people": {
         "login": "登录名", "name": "姓名", "role": "角色", "area_id": "网格编号", "station_id": "站点编号",
-        "skills": "技能", "phone": "电话", "volunteer": "志愿者",
+        "skills": "技能", "phone": "电话", "channels": "通知方式", "volunteer": "志愿者", **_PLACE,
+    },
+    "shifts": {
+        "login": "登录名", "name": "姓名", "role": "角色", "area_id": "网格编号", "station_id": "站点编号",
+        "starts_at": "从", "ends_at": "到", "weeks": "连续周数",
     },
     "residents": {
         "id": "编号", "area_id": "网格编号", "name": "姓名", "address": "住址", "born": "出生年",
@@ -74,19 +81,33 @@ COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
 PARAMETER: Final = "parameter."
 KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "people": ("login",),
+    "shifts": ("login", "name", "role", "area_id", "station_id", "starts_at"),
     "contacts": ("resident_id", "name", "phone"),
     "absences": ("resident_id", "since"),
 }
 """The columns by which a row is known; `id` where none are named."""
+_NEEDED: Final[Mapping[str, tuple[str, ...]]] = {
+    "contacts": ("resident_id", "name"),
+    "shifts": ("starts_at", "ends_at"),
+}
+"""Those that a table must have, where these are others."""
 SHEETS: Final[Mapping[str, str]] = {
+    "areas": "片区",
     "stations": "站点",
     "people": "人员",
+    "shifts": "值班表",
     "residents": "住户",
     "contacts": "联系人",
     "absences": "外出",
     "wells": "井",
     "positions": "装位",
     "devices": "设备",
+}
+_ALSO: Final[Mapping[str, str]] = {
+    "rosters": "shifts",
+    "roster": "shifts",
+    "值班": "shifts",
+    "班次": "shifts",
 }
 
 
@@ -155,7 +176,7 @@ def key_of(kind: str, cells: Mapping[str, str]) -> str:
 def kind_of(sheet: str) -> str | None:
     """What a sheet or file of this name holds."""
     stem = sheet.rsplit("/", 1)[-1].rsplit("\\", 1)[-1].strip().casefold()
-    stem = stem.removesuffix(".csv")
+    stem = _ALSO.get(stem.removesuffix(".csv"), stem.removesuffix(".csv"))
     return next((kind for kind in KINDS if stem in (kind, kind[:-1], SHEETS[kind])), None)
 
 
@@ -263,8 +284,8 @@ def _header(kind: str, sheet: str, head: tuple[int, Sequence[str]]) -> tuple[lis
         elif name and name in names:
             wrong.append(RowError(sheet, number, cell[:60], "the column is there twice", "take one out"))
         names.append(name if fits else "")
-    for name in KEYS.get(kind, ("id",)):
-        if name not in names and name != "phone":
+    for name in _NEEDED.get(kind, KEYS.get(kind, ("id",))):
+        if name not in names:
             what = f"the column {name} is missing"
             wrong.append(RowError(sheet, number, name, what, "add it: rows are known by it"))
     return names, wrong

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import select
 
+from server.audit import service as audit
 from server.clock import now
 from server.commissioning.homes import as_seen
 from server.commissioning.repository import standings
@@ -76,10 +77,21 @@ def list_areas(context: GetContext, viewer: GetViewer) -> list[AreaOut]:
 
 @router.put("/areas/{key}")
 def put_area(context: GetContext, viewer: GetViewer, key: str, body: AreaIn) -> AreaOut:
-    """Creates or corrects an area."""
-    viewer.require(Right.REGISTER)
+    """Creates, corrects or moves an area."""
+    _require_areas(viewer)
     with context.database.write() as session:
-        return AreaOut.model_validate(service.put_area(session, key, body))
+        row = service.put_area(session, key, body)
+        audit.write(session, viewer, action="write", subject=("area", key), now=now())
+        return AreaOut.model_validate(row)
+
+
+@router.delete("/areas/{key}", status_code=204)
+def remove_area(context: GetContext, viewer: GetViewer, key: str) -> None:
+    """Takes an area away; 409 while anything is in it, or where something ever happened there."""
+    viewer.require(Right.EDIT_AREAS)
+    with context.database.write() as session:
+        service.remove_area(session, key)
+        audit.write(session, viewer, action="remove", subject=("area", key), now=now())
 
 
 @router.get("/stations")
@@ -164,6 +176,11 @@ def put_gateway(context: GetContext, viewer: GetViewer, key: str, body: GatewayI
     viewer.require(Right.REGISTER)
     with context.database.write() as session:
         return GatewayOut.model_validate(service.put_gateway(session, key, body, now=now()))
+
+
+def _require_areas(viewer: Viewer) -> None:
+    if not viewer.may(Right.REGISTER):
+        viewer.require(Right.EDIT_AREAS)
 
 
 def _all(context: GetContext, viewer: Viewer, right: Right, model: type[Base], out: type[Out]) -> list[Out]:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from server.db.base import Base
 from server.db.models import Area, Gateway, Position, Resident, Shift, Station, User, Well
 from server.errors import ConflictError, InvalidError, NotFoundError
-from server.places import upstream
+from server.places import tree, upstream
 from server.places.policy import PlacesPolicy
 from server.places.schemas import (
     AreaIn,
@@ -29,11 +29,20 @@ M = TypeVar("M", bound=Base)
 
 
 def put_area(session: Session, area_id: str, area: AreaIn) -> Area:
-    """Creates or corrects an area."""
-    if area.parent_id is None and not reach.may_place(session, None):
-        raise InvalidError("parent_id: a whole subdistrict is laid out by who has no area", where="parent_id")
-    _require(session, Area, area.parent_id, "parent_id")
+    """Creates, corrects or moves an area. Raises InvalidError where it cannot stand there."""
+    before = session.get(Area, area_id)
+    if before is None or before.parent_id != area.parent_id:
+        if area.parent_id is None and not reach.may_place(session, None):
+            fix = "a whole subdistrict is laid out by who has no area"
+            raise InvalidError(f"parent_id: {fix}", where="parent_id")
+        _require(session, Area, area.parent_id, "parent_id")
+    tree.check_place(session, area_id, area.kind, area.parent_id)
     return _put(session, Area, area_id, area)
+
+
+def remove_area(session: Session, area_id: str) -> None:
+    """Takes an area away. Raises NotFoundError; ConflictError where anything is in it, or ever happened."""
+    tree.remove(session, found(session, Area, area_id))
 
 
 def put_resident(session: Session, resident_id: str, resident: ResidentIn, *, now: datetime) -> Resident:

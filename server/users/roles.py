@@ -33,6 +33,7 @@ class Right(StrEnum):
     COMMAND = "command"  # tell gateways and devices to do something
     VIEW_RESIDENTS = "view_residents"  # outside a live task, with a reason, audited
     EDIT_RESIDENTS = "edit_residents"  # residents with their contacts, and stations
+    EDIT_AREAS = "edit_areas"  # the tree of areas: add, rename, move, remove
     PRIVACY = "privacy"  # export and erase everything about a resident
     EDIT_PEOPLE = "edit_people"  # who works here, with area, skills and place; administrators excepted
     MANAGE_USERS = "manage_users"  # administrators, and programs' tokens
@@ -76,6 +77,7 @@ RIGHTS: Final[dict[Role, frozenset[Right]]] = {
             R.VIEW_DEVICES,
             R.VIEW_RESIDENTS,
             R.EDIT_RESIDENTS,
+            R.EDIT_AREAS,
             R.PRIVACY,
             R.VIEW_AUDIT,
             R.PLAYBOOKS,

@@ -46,6 +46,7 @@ ENTRIES: Final = (
     Entry("figures:page", "nav.figures", "spark", Right.ASSIGN_TASKS, Group.MANAGEMENT),
     Entry("playbooks:list", "nav.playbooks", "flag", Right.PLAYBOOKS, Group.MANAGEMENT),
     Entry("people:list", "people.title", "person", Right.EDIT_PEOPLE, Group.MANAGEMENT),
+    Entry("areas:list", "areas.title", "map", Right.EDIT_AREAS, Group.MANAGEMENT),
     Entry("stations:list", "stations.title", "pin", Right.VIEW_RESIDENTS, Group.MANAGEMENT),
     Entry("windows:list", "windows.title", "hourglass", Right.VIEW_TASKS, Group.MANAGEMENT),
     Entry("policies:list", "nav.policies", "note", Right.PLAYBOOKS, Group.MANAGEMENT),

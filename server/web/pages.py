@@ -11,6 +11,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from server.web import errors
+from server.web.areas.routes import router as areas
 from server.web.commands.routes import router as commands
 from server.web.coverage.routes import router as coverage
 from server.web.csrf import same_origin
@@ -68,6 +69,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     take,
     resident_editing,
     residents,
+    areas,
     stations,
     rhythm,
     windows,

@@ -1,4 +1,4 @@
-"""`sunwell import`: homes, people, wells, positions and devices from tables, through a running server."""
+"""`sunwell import`: areas, homes, people, rosters, wells, devices from tables, through a running server."""
 
 import json
 import os
@@ -13,13 +13,17 @@ from rich.console import Console
 from rich.table import Table
 
 TIMEOUT_S = 300
-KINDS = ("stations", "people", "residents", "contacts", "absences", "wells", "positions", "devices")
+KINDS = (
+    "areas", "stations", "people", "shifts", "residents", "contacts", "absences", "wells", "positions",
+    "devices",
+)  # fmt: skip
 
 
 def import_tables(
     files: Annotated[list[Path], typer.Argument(help="CSV or XLSX files", exists=True, dir_okay=False)],
     token_file: Annotated[
-        Path, typer.Option(help="API token of an installer or administrator", envvar="SUNWELL_TOKEN_FILE")
+        Path,
+        typer.Option(help="API token of who may import", envvar="SUNWELL_TOKEN_FILE"),
     ],
     url: Annotated[str, typer.Option(help="Address of the server's pages")] = "http://127.0.0.1:8000",
     kind: Annotated[

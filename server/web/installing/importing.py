@@ -23,16 +23,16 @@ _FORM_BYTES = 10_000
 
 
 @router.get("/install/import", name="install:import")
-def form(request: Request, viewer: GetViewer) -> Response:
-    """The form."""
-    viewer.require(Right.REGISTER)
-    return _form(request, viewer, None)
+def form(request: Request, viewer: GetViewer, kind: str = "") -> Response:
+    """The form; `kind` is chosen beforehand."""
+    service.may_import(viewer)
+    return _form(request, viewer, None, chosen=kind)
 
 
 @router.post("/install/import")
 async def send(request: Request, context: GetContext, viewer: GetViewer) -> Response:
     """Checks the file; writes it where that was asked and nothing is wrong."""
-    viewer.require(Right.REGISTER)
+    service.may_import(viewer)
     size = request.headers.get("content-length", "")
     if not size.isdecimal() or int(size) > MOST_BYTES + _FORM_BYTES:
         wrong = f"the file is too large: at most {MOST_BYTES // 1_000_000} MB"
@@ -50,7 +50,7 @@ async def send(request: Request, context: GetContext, viewer: GetViewer) -> Resp
 @router.get("/install/import/{file}", name="install:template")
 def template(viewer: GetViewer, file: str) -> Response:
     """An empty table."""
-    viewer.require(Right.REGISTER)
+    service.may_import(viewer)
     return template_answer(file)
 
 
@@ -94,9 +94,10 @@ def _form(
         "install/import.html",
         viewer,
         status=status,
-        here="install:list",
+        here="install:list" if viewer.may(Right.REGISTER) else "areas:list",
         report=report,
-        kinds=KINDS,
+        kinds=service.kinds_of(viewer),
+        installs=viewer.may(Right.REGISTER),
         chosen=chosen,
         wrong=wrong,
     )

@@ -14,11 +14,12 @@ from server.clock import now
 from server.context import Context
 from server.db.models import Area, Station, Well
 from server.dependencies import GetContext, GetViewer
-from server.errors import ConflictError, InvalidError
+from server.errors import ConflictError, InvalidError, NotFoundError
 from server.places import circles, service, upstream
 from server.places import lists as places
 from server.places.policy import PlacesPolicy
 from server.policies.service import current
+from server.users import reach
 from server.users.roles import Right
 from server.users.viewer import Viewer
 from server.web.rendering import render
@@ -76,6 +77,8 @@ async def save(request: Request, context: GetContext, viewer: GetViewer) -> Resp
         key = known or fields.get("id", "").strip()
         try:
             with context.database.write() as session:
+                if known and not reach.known(session, Station, known):
+                    raise NotFoundError(f"there is no station {known[:70]!r}")
                 if "remove" in fields:
                     service.remove_station(session, known)
                 else:

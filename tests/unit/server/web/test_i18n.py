@@ -18,6 +18,7 @@ from server.enrolment.views import EnrolmentState
 from server.figures.model import Light
 from server.figures.tables import COLUMNS, TABLE_KEYS
 from server.importing.tables import KINDS
+from server.places.tree import HELD, RANKS
 from server.residents.schemas import Relation
 from server.tasks.repository import TABS
 from server.tasks.reviews import REASONS as REASONS_OF_REVIEWS
@@ -63,6 +64,8 @@ CHOSEN = {
     "verdict.": ["ok", "improve"],
     "nav.group.": [*Group],
     "level.": ["community", "subdistrict"],
+    "areas.kind.": RANKS,
+    "areas.held.": [*(model.__tablename__ for model in HELD), "areas", "windows"],
     "review.": REASONS_OF_REVIEWS,
     "tab.": [tab for tab in TABS if tab != "all"],
     "tab.none_": ["planned", "review", "today", "ended"],
