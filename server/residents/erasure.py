@@ -2,7 +2,8 @@
 
 Name, address, telephone, notes, access, contacts, absences, consents, the learned rhythm and photos go, and
 what people wrote in the tasks' notes. Tasks, alarms and unprotected times keep their numbers under the id,
-which then stands for nobody. Positions are detached from the id, so that readings belong to a place alone.
+which then stands for nobody. Positions are detached from the id, so that readings belong to a place alone:
+they hold no name, and go when the time-series store's own retention ends.
 """
 
 from datetime import datetime

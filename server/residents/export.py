@@ -1,5 +1,6 @@
 """Everything that is kept about a resident, as one document for the person's right of access (个人信息保护法
-art. 45). Readings and the bytes of photos are named, not carried along: `readings` says where they are."""
+art. 45). The bytes of photos are named, not carried along. Readings come beside it, in the ZIP that
+`server.residents.copying` packs; `readings` says where the API has them."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -1,12 +1,13 @@
 """`/api/v1/residents` with contacts, absences and consents. A PUT creates or corrects."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
 
 from server.audit import service as audit
 from server.clock import now
@@ -20,6 +21,7 @@ from server.residents import (
     care,
     consents,
     contacts,
+    copying,
     erasure,
     export,
     lists,
@@ -157,6 +159,21 @@ def export_resident(context: GetContext, viewer: GetViewer, key: str) -> JSONRes
         found,
         headers={"Cache-Control": "no-store", "Content-Disposition": "attachment; filename=resident.json"},
     )
+
+
+@router.get("/residents/{key}/export.zip", response_class=StreamingResponse)
+async def export_resident_whole(context: GetContext, viewer: GetViewer, key: str) -> StreamingResponse:
+    """The same as a ZIP, with every reading of the home: a CSV a position."""
+    moment = now()
+
+    def gather() -> tuple[dict[str, Any], list[copying.Source]]:
+        with context.database.write() as session:
+            found = export.everything(session, viewer, key, now=moment)
+            return found, copying.sources(session, context.catalogue, key)
+
+    document, sources = await run_in_threadpool(gather)
+    parts = copying.zipped(document, sources, context.store, language=viewer.language, page=None, now=moment)
+    return StreamingResponse(parts, media_type="application/zip", headers=copying.headers(key))
 
 
 @router.post("/residents/{key}/erase")

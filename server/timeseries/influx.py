@@ -21,10 +21,12 @@ from server.timeseries.store import (
     Bucket,
     LatestValue,
     Point,
+    StoredValue,
     TextValue,
     base_name,
     in_time_order,
     newest,
+    whole_moments,
 )
 
 TIMEOUT_S: Final = 10.0
@@ -133,6 +135,27 @@ class InfluxStore:
             f"{of_field} AND time < {to_ms(start)}ms {newest_first} 1"
         )
         return in_time_order(_values(within), next(iter(_values(before)), None), limit=limit)
+
+    async def stored(
+        self, *, family: str, position: str, start: datetime, end: datetime, limit: int
+    ) -> list[StoredValue]:
+        """See `TimeSeriesStore`."""
+        fields = sorted((await self._stored_fields()).get(family, ()))
+        if not fields:
+            return []
+        (result,) = await self._query(
+            f"SELECT {', '.join(map(_name, fields))} FROM {_name(family)} "
+            f'WHERE "position" = {_text(position)} AND time >= {to_ms(start)}ms AND time < {to_ms(end)}ms '
+            f"ORDER BY time ASC LIMIT {limit}"
+        )
+        rows = [row for _, row in _rows(result)]
+        values = [
+            StoredValue(_time(row[0]), field, _scalar(value))
+            for row in rows
+            for field, value in zip(fields, row[1:], strict=True)
+            if value is not None
+        ]
+        return whole_moments(values, cut=len(rows) == limit)
 
     async def check(self) -> None:
         """See `TimeSeriesStore`."""

@@ -20,10 +20,12 @@ from server.timeseries.store import (
     Bucket,
     LatestValue,
     Point,
+    StoredValue,
     TextValue,
     base_name,
     in_time_order,
     newest,
+    whole_moments,
 )
 
 T = TypeVar("T")
@@ -65,6 +67,12 @@ WHERE position = :position AND field IN (:field, :text) AND family = :family
 """
 _WITHIN: Final = _OF_FIELD + " AND time_ms >= :start AND time_ms < :end ORDER BY time_ms DESC LIMIT :limit"
 _BEFORE: Final = _OF_FIELD + " AND time_ms < :start ORDER BY time_ms DESC LIMIT 1"
+
+
+_STORED: Final = """
+SELECT time_ms, field, value FROM readings
+WHERE position = ? AND family = ? AND time_ms >= ? AND time_ms < ? ORDER BY time_ms, field LIMIT ?
+"""
 
 
 class SqliteStore:
@@ -139,6 +147,15 @@ class SqliteStore:
             (from_ms(before[0][0]), before[0][1]) if before else None,
             limit=limit,
         )
+
+    async def stored(
+        self, *, family: str, position: str, start: datetime, end: datetime, limit: int
+    ) -> list[StoredValue]:
+        """See `TimeSeriesStore`."""
+        asked = (position, family, to_ms(start), to_ms(end), limit)
+        rows = await self._on_thread(lambda: self._connection.execute(_STORED, asked).fetchall())
+        values = [StoredValue(from_ms(time_ms), name, value) for time_ms, name, value in rows]
+        return whole_moments(values, cut=len(rows) == limit)
 
     async def check(self) -> None:
         """See `TimeSeriesStore`."""

@@ -57,6 +57,15 @@ class TextValue:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class StoredValue:
+    """One value as it is kept: `field` with its `.text` or `.status`."""
+
+    time: datetime
+    field: str
+    value: float | str
+
+
 class TimeSeriesStore(Protocol):
     """Raises `server.errors.StoreUnavailableError` wherever the store does not answer."""
 
@@ -84,6 +93,13 @@ class TimeSeriesStore(Protocol):
         """The values from `start` up to before `end`, in time order, led by the last one before `start`: what
         was in force then. Of more than `limit` (1 or more) the newest, and then nothing from before `start`,
         for it would seem to have lasted. Takes the field's texts and its numbers (truth values)."""
+
+    async def stored(
+        self, *, family: str, position: str, start: datetime, end: datetime, limit: int
+    ) -> list[StoredValue]:
+        """All that is kept of a position in a family from `start` up to before `end`, in time order, by field
+        within a moment: at most `limit` values (moments, in InfluxDB) at once, and of each moment all. Where
+        there are more, ask again from a millisecond after the last one."""
 
     async def check(self) -> None:
         """Asks the store whether it works."""
@@ -119,6 +135,14 @@ def in_time_order(
     return [
         TextValue(time, value if isinstance(value, str) else f"{value:g}") for time, value in reversed(shown)
     ]
+
+
+def whole_moments(values: list[StoredValue], *, cut: bool) -> list[StoredValue]:
+    """The values without those of the last moment, where an answer was `cut` off and may lack some of it."""
+    if not cut:
+        return values
+    whole = [value for value in values if value.time != values[-1].time]
+    return whole or values
 
 
 def base_name(field: str) -> str:

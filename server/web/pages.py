@@ -36,6 +36,7 @@ from server.web.profiles.routes import router as profiles
 from server.web.quarantine.routes import router as quarantine
 from server.web.rendering import STATIC, Pages, static_versions, templates
 from server.web.residents.editing import router as resident_editing
+from server.web.residents.handing import router as handing
 from server.web.residents.routes import router as residents
 from server.web.residents.stations import router as stations
 from server.web.rhythm.routes import router as rhythm
@@ -68,6 +69,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     rosters,
     take,
     resident_editing,
+    handing,
     residents,
     areas,
     stations,

@@ -1,10 +1,10 @@
-"""`/residents/new`, `…/edit`, `…/erase` and `…/export`."""
+"""`/residents/new`, `…/edit` and `…/erase`."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, RedirectResponse, Response
+from fastapi.responses import RedirectResponse, Response
 from pydantic import ValidationError
 from sqlalchemy import select
 from starlette.concurrency import run_in_threadpool
@@ -17,7 +17,7 @@ from server.dependencies import GetContext, GetViewer
 from server.errors import ConflictError, InvalidError, ServerError
 from server.places import lists as places
 from server.places.service import found, put_resident, require_free
-from server.residents import contacts, erasure, export, looking, retention
+from server.residents import contacts, erasure, looking, retention
 from server.users import reach
 from server.users.roles import Right
 from server.users.viewer import Viewer
@@ -96,18 +96,6 @@ async def erase(request: Request, context: GetContext, viewer: GetViewer, reside
         return RedirectResponse(str(request.app.url_path_for(HERE)), 303)
 
     return await run_in_threadpool(act)
-
-
-@router.get("/residents/{resident_id}/export", name="residents:export")
-def export_all(context: GetContext, viewer: GetViewer, resident_id: str) -> Response:
-    """Everything that is kept, as a file for the resident."""
-    with context.database.write() as session:
-        document = export.everything(session, viewer, resident_id, now=now())
-    headers = {
-        "Cache-Control": "no-store",
-        "Content-Disposition": f'attachment; filename="resident-{resident_id}.json"',
-    }
-    return JSONResponse(document, headers=headers)
 
 
 def _save(

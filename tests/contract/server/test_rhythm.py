@@ -82,12 +82,8 @@ def _context(database: Database, catalogue: Catalogue, store: TimeSeriesStore, d
 
 def _moved_in(database: Database, catalogue: Catalogue) -> Database:
     with database.write() as session:
-        places.put_resident(
-            session,
-            "r2",
-            schemas.ResidentIn(area_id="area", name="李桂兰", address="幸福路2号"),
-            now=LONG_AGO,
-        )
+        home = schemas.ResidentIn(area_id="area", name="李桂兰", address="幸福路2号")
+        places.put_resident(session, "r2", home, now=LONG_AGO)
         for position, profile in (("room", "sonoff-snzb-06p"), ("button", "tuya-ts0215a-sos")):
             places.put_position(
                 session,

@@ -10,7 +10,15 @@ from server.clock import to_ms
 from server.errors import StoreUnavailableError
 from server.timeseries.influx import InfluxStore, line
 from server.timeseries.sqlite import SqliteStore
-from server.timeseries.store import Bucket, LatestValue, Point, TextValue, TimeSeriesStore, split
+from server.timeseries.store import (
+    Bucket,
+    LatestValue,
+    Point,
+    StoredValue,
+    TextValue,
+    TimeSeriesStore,
+    split,
+)
 
 T0 = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 FAMILIES = {"well": {"level", "tilt", "state", "battery"}, "fall": {"state"}}
@@ -205,3 +213,27 @@ async def test_a_large_batch_is_kept_whole(store: TimeSeriesStore) -> None:
     latest = await store.latest(FAMILIES, since=T0)
     assert len(latest) == 100
     assert latest["w42"][0] == LatestValue("level", T0 + timedelta(seconds=99), 99 / 7)
+
+
+async def test_all_that_is_kept_comes_in_portions_of_whole_moments(store: TimeSeriesStore) -> None:
+    first = kept(0, {"level": 1.25, "state.text": "open", "tilt.status": "bad"})
+    others = [point(seconds, level=float(seconds)) for seconds in range(1, 6)]
+    await store.write([first, *others, point(-1, level=9.0), point(3, "w2", level=7.0)])
+    await store.write([kept(2, {"state.text": "x"}, family="fall")])
+    found: list[StoredValue] = []
+    start, asked = T0, 0
+    while portion := await store.stored(
+        family="well", position="w1", start=start, end=T0 + timedelta(seconds=5), limit=4
+    ):
+        found += portion
+        start = portion[-1].time + timedelta(milliseconds=1)
+        asked += 1
+    assert asked >= 2
+    assert found == [
+        StoredValue(T0, "level", 1.25),
+        StoredValue(T0, "state.text", "open"),
+        StoredValue(T0, "tilt.status", "bad"),
+        *(StoredValue(T0 + timedelta(seconds=n), "level", float(n)) for n in range(1, 5)),
+    ]
+    nothing = await store.stored(family="kiosk", position="w1", start=T0, end=start, limit=4)
+    assert nothing == []
