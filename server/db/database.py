@@ -27,6 +27,9 @@ from server.errors import StoreUnavailableError
 
 _WRITES = "sunwell_writes"
 POOL_SIZE = 10
+_LOOKING = ("default_transaction_read_only=on", "jit=off", "work_mem=16MB")
+"""What PostgreSQL is told for looking: our longest questions take tenths of a second, of which compiling them
+would be half, and a year's tasks are sorted without the disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,7 @@ class Database:
                 pool_size=POOL_SIZE,
                 hide_parameters=True,
                 isolation_level="AUTOCOMMIT",
-                connect_args={"options": "-c default_transaction_read_only=on"},
+                connect_args={"options": " ".join(f"-c {each}" for each in _LOOKING)},
             )
             for engine in (self.engine, self._looking):
                 event.listen(engine, "checkout", _refuse_ended)

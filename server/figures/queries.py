@@ -9,9 +9,9 @@ when people were told: the opening, or the end of the work during which nobody w
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Subquery, and_, case, func, literal, or_, select
+from sqlalchemy import ColumnElement, Select, Subquery, and_, case, func, literal, or_, select
 from sqlalchemy.orm import Session
 
 from server.commissioning.repository import SIGNED
@@ -24,7 +24,7 @@ from server.db.models import (
     Task,
     TaskEvent,
 )
-from server.db.moments import MICROSECOND, MICROSECONDS, micros
+from server.db.moments import MICROSECOND, MICROSECONDS, micros_between
 from server.dispatch.auditor import OVERDUE
 from server.figures.model import COUNTS, PERCENTS, Class, FalseAlarms, Quantiles, Row, Steps, Tests
 from server.figures.policy import FiguresPolicy
@@ -90,60 +90,71 @@ def rows(
     """Counts and times of the scope's tasks, grouped `by`. With `targeted` shares and times are of the kinds
     and severities that the policy names. With `only` they are of tasks of that class instead of counted
     ones."""
-    tasks = _tasks(scope, policy, by, targeted=targeted, timed=only or Class.COUNTED)
+    timed = only or Class.COUNTED
     found: dict[Any, dict[str, Any]] = {
-        key: {"key": str(key), **values} for key, values in _counts(session, tasks, policy, now).items()
+        key: {"key": str(key), **values}
+        for key, values in _counts(session, scope, policy, by, timed, targeted=targeted, now=now).items()
     }
-    for key, quantiles in _quantiles(session, tasks, measures).items():
+    for key, quantiles in _quantiles(session, scope, policy, by, timed, measures, targeted=targeted).items():
         found[key] |= quantiles
     return {key: Row(**values) for key, values in found.items()}
 
 
-def _tasks(scope: Scope, policy: FiguresPolicy, by: Any, *, targeted: bool, timed: Class) -> Subquery:
-    told = micros(_told)
-    kind = scope.class_of
-    timed_ones = [kind == timed.value]
-    if targeted:
-        timed_ones += [Task.kind.in_(policy.kinds), Task.severity.in_(policy.severities)]
-    answered = func.coalesce(Task.acknowledged_at, Task.closed_at, type_=Task.created_at.type)
-    return (
-        select(
-            by.label("key"),
-            kind.label("class"),
-            case((and_(*timed_ones), 1), else_=0).label("timed"),
-            _told.label("told_at"),
-            case((Task.closed_at.is_(None), 0), else_=1).label("is_closed"),
-            case((Task.state == TaskState.CANCELLED.value, 1), else_=0).label("is_cancelled"),
-            case((Task.outcome.in_(scope.false), 1), else_=0).label("is_false"),
-            (micros(answered) - told).label("answer"),
-            (micros(Task.arrived_at) - told).label("arrival"),
-            (micros(Task.closed_at) - told).label("closure"),
-        )
-        .where(*scope.conditions)
-        .subquery()
-    )
+_ANSWERED: Final = func.coalesce(Task.acknowledged_at, Task.closed_at, type_=Task.created_at.type)
+_SPANS: Final = {
+    "answer": micros_between(_told, _ANSWERED),
+    "arrival": micros_between(_told, Task.arrived_at),
+    "closure": micros_between(_told, Task.closed_at),
+}
+
+
+def _is_target(policy: FiguresPolicy) -> ColumnElement[bool]:
+    return and_(Task.kind.in_(policy.kinds), Task.severity.in_(policy.severities))
+
+
+def _fenced(query: Select[*tuple[Any, ...]]) -> Subquery:
+    """A subquery that the engines work out once for each row. Without the OFFSET they put its expressions
+    into each place where they are used: five classes and ten spans a task."""
+    return query.offset(0).subquery()
 
 
 def _counts(
-    session: Session, tasks: Subquery, policy: FiguresPolicy, now: datetime
+    session: Session,
+    scope: Scope,
+    policy: FiguresPolicy,
+    by: Any,
+    timed: Class,
+    *,
+    targeted: bool,
+    now: datetime,
 ) -> dict[Any, dict[str, int]]:
-    column = tasks.c
+    column = _fenced(
+        select(
+            by.label("key"),
+            scope.class_of.label("class"),
+            (case((_is_target(policy), 1), else_=0) if targeted else literal(1)).label("target"),
+            _told.label("told_at"),
+            Task.closed_at,
+            Task.state,
+            case((Task.outcome.in_(scope.false), 1), else_=0).label("is_false"),
+            _SPANS["answer"].label("answer"),
+        ).where(*scope.conditions)
+    ).c
 
     def number(*conditions: ColumnElement[bool]) -> ColumnElement[int]:
-        return func.sum(case((and_(*conditions), 1), else_=0))
+        return func.count().filter(*conditions)
 
-    timed = column.timed == 1
+    is_timed = and_(column["class"] == timed.value, column.target == 1)
     judged, within = {}, {}
     for name, seconds in (("first", policy.first_s), ("second", policy.second_s)):
-        limit = literal(seconds * MICROSECONDS)
         over = column.told_at <= now - timedelta(seconds=seconds)
-        judged[name] = number(timed, or_(column.answer.is_not(None), over))
-        within[name] = number(timed, column.answer <= limit)
+        judged[name] = number(is_timed, or_(column.answer.is_not(None), over))
+        within[name] = number(is_timed, column.answer <= literal(seconds * MICROSECONDS))
     counts: dict[str, ColumnElement[int]] = {
         "opened": func.count(),
-        "closed": number(column.is_closed == 1),
-        "still_open": number(column.is_closed == 0),
-        "cancelled": number(column.is_cancelled == 1),
+        "closed": number(column.closed_at.is_not(None)),
+        "still_open": number(column.closed_at.is_(None)),
+        "cancelled": number(column.state == TaskState.CANCELLED.value),
         "tests": number(column["class"] == Class.TEST.value),
         "late": number(column["class"] == Class.LATE.value),
         "muted": number(column["class"] == Class.MUTED.value),
@@ -160,37 +171,37 @@ def _counts(
 
 
 def _quantiles(
-    session: Session, tasks: Subquery, measures: Collection[str]
+    session: Session,
+    scope: Scope,
+    policy: FiguresPolicy,
+    by: Any,
+    timed: Class,
+    measures: Collection[str],
+    *,
+    targeted: bool,
 ) -> dict[Any, dict[str, Quantiles]]:
-    """By key and measure. Ranks of what is missing come last, whatever an engine thinks of NULL."""
-    ranked = (
-        select(
-            tasks.c.key,
-            *(tasks.c[name] for name in measures),
-            *(
-                func.row_number()
-                .over(
-                    partition_by=tasks.c.key,
-                    order_by=(case((tasks.c[name].is_(None), 1), else_=0), tasks.c[name]),
-                )
-                .label(f"{name}_rank")
-                for name in measures
-            ),
-            *(
-                func.count(tasks.c[name]).over(partition_by=tasks.c.key).label(f"{name}_count")
-                for name in measures
-            ),
-        )
-        .where(tasks.c.timed == 1)
-        .subquery()
+    """By key and measure, by nearest rank: the smallest that so many per cent are at most. Shares are ratios
+    of whole numbers, which come out as the nearest double on both engines, as the limit does."""
+    counting = select(by.label("key"), *(_SPANS[name].label(name) for name in measures)).where(
+        *scope.conditions, scope.class_of == timed.value
     )
+    tasks = _fenced(counting.where(_is_target(policy)) if targeted else counting)
+    shares = {
+        name: func.cume_dist().over(
+            partition_by=(tasks.c.key, tasks.c[name].is_(None)), order_by=tasks.c[name]
+        )
+        for name in measures
+    }
+    ranked = select(
+        tasks.c.key,
+        *(tasks.c[name] for name in measures),
+        *(share.label(f"{name}_share") for name, share in shares.items()),
+    ).subquery()
     picked: list[ColumnElement[Any]] = []
     for name in measures:
-        count, rank = ranked.c[f"{name}_count"], ranked.c[f"{name}_rank"]
-        picked.append(func.max(count))
-        picked += [
-            func.max(case((rank == (count * percent + 99) // 100, ranked.c[name]))) for percent in PERCENTS
-        ]
+        value, share = ranked.c[name], ranked.c[f"{name}_share"]
+        picked.append(func.count(value))
+        picked += [func.min(value).filter(share >= percent / 100) for percent in PERCENTS]
     width = 1 + len(PERCENTS)
     return {
         row[0]: {

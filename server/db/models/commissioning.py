@@ -27,6 +27,7 @@ class CommissioningTest(Base):
             postgresql_where=RUNNING,
         ),
         Index("ix_commissioning_tests_settled", "settled"),
+        Index("ix_commissioning_tests_ended_at", "ended_at", "ended"),
         Index(
             "ix_commissioning_tests_due_at",
             "due_at",

@@ -11,6 +11,7 @@ from server.db.base import Base
 CURRENT_DEFAULT = text("ended_at IS NULL AND resident_id IS NULL")
 CURRENT_OVERRIDE = text("ended_at IS NULL AND resident_id IS NOT NULL")
 PLANNED_STEP = text("state = 'planned'")
+HAPPENED = text("state != 'cancelled'")
 CALL_STEP = text("kind = 'call'")
 WAITING = text("state IN ('queued', 'sending')")
 
@@ -78,6 +79,7 @@ class DispatchStep(Base):
         ),
         Index("ix_dispatch_steps_due", "due_at", sqlite_where=PLANNED_STEP, postgresql_where=PLANNED_STEP),
         Index("ix_dispatch_steps_done_at", "done_at"),
+        Index("ix_dispatch_steps_due_at", "due_at", sqlite_where=HAPPENED, postgresql_where=HAPPENED),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -380,6 +380,14 @@ def _columns() -> None:
     op.create_index("ix_tasks_created_at", "tasks", ["created_at"])
     planned = sa.text("state = 'planned'")
     op.create_index("ix_tasks_due_at", "tasks", ["due_at"], sqlite_where=planned, postgresql_where=planned)
+    happened = sa.text("state != 'cancelled'")
+    op.create_index(
+        "ix_dispatch_steps_due_at",
+        "dispatch_steps",
+        ["due_at"],
+        sqlite_where=happened,
+        postgresql_where=happened,
+    )
     op.add_column("dispatch_steps", sa.Column("ask", sa.String(), nullable=False, server_default="go"))
     op.add_column("users", sa.Column("area_id", sa.String(), nullable=True))
     op.add_column("users", sa.Column("station_id", sa.String(), nullable=True))
@@ -451,6 +459,7 @@ def _supersede() -> None:
             "AND later.device_id = commissioning_tests.device_id AND later.id > commissioning_tests.id)"
         )
     )
+    op.create_index("ix_commissioning_tests_ended_at", "commissioning_tests", ["ended_at", "ended"])
     op.create_index(
         "ix_commissioning_tests_due_at",
         "commissioning_tests",
