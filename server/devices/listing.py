@@ -84,9 +84,7 @@ async def newest(
 def _chosen(context: Context, wanted: Wanted, asked: Asked) -> _Choice:
     with context.database.read() as session:
         found = search.window(session, context.catalogue, wanted, page=asked.page)
-        everything = wanted == Wanted()
-        total = found.matching if everything else search.count(session, context.catalogue, Wanted())
-    return _Choice(found.rows, found.page, found.matching, total)
+    return _Choice(found.rows, found.page, found.matching, found.total)
 
 
 def _by_state(context: Context, wanted: Wanted, asked: Asked, latest: Latest, now: datetime) -> _Choice:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, Select, String, case, func, literal, or_, select
+from sqlalchemy import ColumnElement, Row, Select, String, and_, case, func, literal, or_, select, true
 from sqlalchemy.orm import Session
 
 from firmware_profiles import Catalogue, Profile
@@ -23,15 +23,6 @@ _PLACE: Final = case(
 )
 """What a person sees of the place: of a home the initial only."""
 _WITHIN_AREA: Final = (_PLACE, Position.name, Position.id)
-_SEARCHED: Final = (
-    Device.id,
-    Position.id,
-    Position.name,
-    _PLACE,
-    Area.name,
-    Gateway.id,
-    Gateway.name,
-)
 Query = Select[*tuple[Any, ...]]
 Held = Row[Device, Position]
 """A device and where it is."""
@@ -47,11 +38,12 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A stretch of the sorted list. `matching` is how many there are in all."""
+    """A stretch of the sorted list. `matching` is how many match in all, `total` how many there are."""
 
     rows: Sequence[Held]
     page: int
     matching: int
+    total: int
 
 
 def pages(matching: int) -> int:
@@ -62,24 +54,27 @@ def pages(matching: int) -> int:
 def window(session: Session, catalogue: Catalogue, wanted: Wanted, *, page: int) -> Window:
     """The page (from 0), or the last one where there are not so many: by area, place and position. Areas are
     counted first, so that only those in which the page lies are looked through and sorted."""
-    query: Any = _matching(select(Position.area_id, Area.name, func.count()), catalogue, wanted)
-    counted = session.execute(query.group_by(Position.area_id, Area.name)).all()
+    matches = and_(true(), *_matches(catalogue, wanted))
+    held: Any = _in_service(select(Position.area_id, func.count(), func.count().filter(matches)))
+    areas: dict[str, str] = dict(session.execute(select(Area.id, Area.name)).all())
+    counted = session.execute(held.group_by(Position.area_id)).all()
+    total = sum(number for _, number, _ in counted)
     matching = sum(number for _, _, number in counted)
     page = min(page, pages(matching) - 1)
     first = page * AT_ONCE
     chosen: list[str] = []
     skip = before = 0
-    for area_id, _, number in sorted(counted, key=lambda row: (row[1] or "", row[0])):
+    for area_id, _, number in sorted(counted, key=lambda row: (areas.get(row[0], ""), row[0])):
         if before < first + AT_ONCE and before + number > first:
             skip = skip if chosen else first - before
             chosen.append(area_id)
         before += number
-    rows: Any = _matching(select(Device, Position), catalogue, wanted).where(Position.area_id.in_(chosen))
     if not chosen:
-        return Window((), page, matching)
+        return Window((), page, matching, total)
+    rows: Any = _matching(select(Device, Position), catalogue, wanted).where(Position.area_id.in_(chosen))
     in_turn = case({area_id: turn for turn, area_id in enumerate(chosen)}, value=Position.area_id)
     sorted_rows = rows.order_by(in_turn, *_WITHIN_AREA).offset(skip).limit(AT_ONCE)
-    return Window(session.execute(sorted_rows).all(), page, matching)
+    return Window(session.execute(sorted_rows).all(), page, matching, total)
 
 
 def keys(session: Session, catalogue: Catalogue, wanted: Wanted) -> Sequence[Row[str, str]]:
@@ -95,28 +90,47 @@ def count(session: Session, catalogue: Catalogue, wanted: Wanted) -> int:
 
 def _matching(query: Query, catalogue: Catalogue, wanted: Wanted) -> Query:
     query = (
-        query.select_from(Attachment)
-        .join(Device, Device.id == Attachment.device_id)
-        .join(Position, Position.id == Attachment.position_id)
-        .join(Gateway, Gateway.id == Device.gateway_id)
+        _in_service(query)
         .outerjoin(Area, Area.id == Position.area_id)
         .outerjoin(Resident, Resident.id == Position.resident_id)
         .outerjoin(Well, Well.id == Position.well_id)
+    )
+    return query.where(*_matches(catalogue, wanted))
+
+
+def _in_service(query: Query) -> Query:
+    return (
+        query.select_from(Attachment)
+        .join(Device, Device.id == Attachment.device_id)
+        .join(Position, Position.id == Attachment.position_id)
         .where(Attachment.until.is_(None), Device.retired_at.is_(None))
     )
+
+
+def _matches(catalogue: Catalogue, wanted: Wanted) -> list[ColumnElement[bool]]:
+    found = [_holds(word, catalogue) for word in wanted.q.casefold().split()]
     if wanted.family:
-        query = query.where(
-            Device.profile.in_([each.id for each in catalogue.values() if each.family == wanted.family])
-        )
-    return query.where(*(_holds(word, catalogue) for word in wanted.q.casefold().split()))
+        family = [each.id for each in catalogue.values() if each.family == wanted.family]
+        found.append(Device.profile.in_(family))
+    return found
 
 
 def _holds(word: str, catalogue: Catalogue) -> ColumnElement[bool]:
+    """Areas, gateways, homes and wells are searched once each, not once for each of their devices."""
     escaped = word.replace(_ESCAPE, _ESCAPE * 2).replace("%", _ESCAPE + "%").replace("_", _ESCAPE + "_")
-    named = [profile.id for profile in catalogue.values() if word in _words(profile)]
+
+    def has(column: Any) -> ColumnElement[bool]:
+        return func.lower(column).like(f"%{escaped}%", escape=_ESCAPE)
+
     return or_(
-        *(func.lower(column).like(f"%{escaped}%", escape=_ESCAPE) for column in _SEARCHED),
-        Device.profile.in_(named),
+        Device.profile.in_([profile.id for profile in catalogue.values() if word in _words(profile)]),
+        Position.area_id.in_(select(Area.id).where(has(Area.name))),
+        Device.gateway_id.in_(select(Gateway.id).where(has(Gateway.id) | has(Gateway.name))),
+        Position.resident_id.in_(select(Resident.id).where(has(INITIAL))),
+        and_(Position.resident_id.is_(None), Position.well_id.in_(select(Well.id).where(has(Well.name)))),
+        has(Device.id),
+        has(Position.id),
+        has(Position.name),
     )
 
 

@@ -35,12 +35,15 @@ class Total:
     unprotected: int = 0
 
 
-def number(session: Session, box: Box | None = None) -> int:
-    """How many homes and wells lie there."""
-    return sum(
-        session.scalar(select(func.count()).select_from(model).where(*_there(model, box))) or 0
-        for model in (Resident, Well)
-    )
+def too_many(session: Session, box: Box | None = None) -> bool:
+    """Whether more than `MOST` homes and wells lie there. Counts no further."""
+    left = MOST
+    for model in (Resident, Well):
+        some = select(model.id).where(*_there(model, box)).limit(left + 1).subquery()
+        left -= session.scalar(select(func.count()).select_from(some)) or 0
+        if left < 0:
+            return True
+    return False
 
 
 def totals(session: Session, box: Box | None = None) -> list[Total]:

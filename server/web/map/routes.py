@@ -71,9 +71,9 @@ def _box(text: str) -> Box | None:
 
 def _scene(context: Context, viewer: Viewer, box: Box | None) -> _Scene:
     with context.database.read() as session:
-        large = coarse.number(session) > coarse.MOST
+        large = coarse.too_many(session)
         box = box if large else None
-        far = large and (box is None or coarse.number(session, box) > coarse.MOST)
+        far = large and (box is None or coarse.too_many(session, box))
         worked_at = open_tasks(session, viewer).keys() if far else None
         return _Scene(
             spots=spots(session, viewer, box=box, subjects=worked_at),

@@ -64,6 +64,7 @@ def test_a_page_that_is_not_there_is_the_last_one(town: Database, catalogue: Cat
         none = search.window(session, catalogue, Wanted(q="nowhere"), page=3)
     assert (last.page, bool(last.rows)) == (2, True)
     assert (none.page, none.rows, none.matching) == (0, (), 0)
+    assert none.total == last.total == last.matching
 
 
 @pytest.mark.parametrize(
