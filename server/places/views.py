@@ -125,7 +125,7 @@ def spots(
     `subjects` those that tasks about these may concern."""
     at = _AT.where(_LATITUDE.is_not(None), _LONGITUDE.is_not(None))
     if box is not None:
-        at = at.where(*box.holds(_LATITUDE, _LONGITUDE))
+        at = at.where(_may_lie_in(box), *box.holds(_LATITUDE, _LONGITUDE))
     if subjects is not None:
         columns = {"resident": Position.resident_id, "well": Position.well_id, "position": Position.id}
         at = at.where(
@@ -139,6 +139,15 @@ def spots(
     kinds = {kind for kind in get_args(Kind) if _concerns(viewer, kind)}
     found = (_spot(row) for row in session.execute(at.order_by(Position.id)))
     return [spot for spot in found if spot.kind in kinds]
+
+
+def _may_lie_in(box: Box) -> ColumnElement[bool]:
+    """That a position, its home or its well lies there: found before anything is joined to a position."""
+    homes, wells = (
+        select(model.id).where(*box.holds(model.latitude, model.longitude)) for model in (Resident, Well)
+    )
+    own = and_(*box.holds(Position.latitude, Position.longitude))
+    return or_(Position.resident_id.in_(homes), Position.well_id.in_(wells), own)
 
 
 def places(

@@ -9,6 +9,10 @@ from sqlalchemy.orm import Mapped, mapped_column
 from server.db.base import Base
 
 RUNNING = text("ended_at IS NULL")
+COUNTING: dict[str, Any] = {
+    "sqlite_where": text("superseded = 0"),
+    "postgresql_where": text("NOT superseded"),
+}
 
 
 class CommissioningTest(Base):
@@ -28,13 +32,8 @@ class CommissioningTest(Base):
         ),
         Index("ix_commissioning_tests_settled", "settled"),
         Index("ix_commissioning_tests_ended_at", "ended_at", "ended"),
-        Index(
-            "ix_commissioning_tests_due_at",
-            "due_at",
-            "position_id",
-            sqlite_where=text("superseded = 0"),
-            postgresql_where=text("NOT superseded"),
-        ),
+        Index("ix_commissioning_tests_due_at", "due_at", "position_id", **COUNTING),
+        Index("ix_commissioning_tests_counting", "position_id", "device_id", **COUNTING),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

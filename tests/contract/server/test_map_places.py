@@ -73,7 +73,9 @@ def test_a_gateway_stands_where_positions_have_places_of_their_own(town: Databas
     assert gateway.latitude > 31.5
 
 
-def test_from_far_away_there_is_a_number_for_each_area(town: Database) -> None:
+def test_from_far_away_there_is_a_number_for_each_area(
+    town: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with town.write() as session:
         for cause, thing in (("silent", "home-sos"), ("retest", "home-sos"), ("silent", "home-fall")):
             session.add(
@@ -83,8 +85,10 @@ def test_from_far_away_there_is_a_number_for_each_area(town: Database) -> None:
             )
     with town.read() as session:
         north, south = sorted(coarse.totals(session), key=lambda total: -total.at[0])
-        assert coarse.number(session) == 2
-        assert coarse.number(session, Box(31.0, 121.0, 31.6, 121.6)) == 1
+        for most, everywhere, there in ((0, True, True), (1, True, False), (2, False, False)):
+            monkeypatch.setattr(coarse, "MOST", most)
+            assert coarse.too_many(session) is everywhere
+            assert coarse.too_many(session, Box(31.0, 121.0, 31.6, 121.6)) is there
     assert (north.name, north.places, north.silent, north.unprotected) == ("北", 1, 0, 0)
     assert (south.places, south.silent, south.unprotected) == (1, 1, 0)
     assert south.south_west == south.north_east == (31.1, 121.1)

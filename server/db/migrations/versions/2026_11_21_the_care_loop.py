@@ -460,13 +460,17 @@ def _supersede() -> None:
         )
     )
     op.create_index("ix_commissioning_tests_ended_at", "commissioning_tests", ["ended_at", "ended"])
-    op.create_index(
-        "ix_commissioning_tests_due_at",
-        "commissioning_tests",
-        ["due_at", "position_id"],
-        sqlite_where=sa.text("superseded = 0"),
-        postgresql_where=sa.text("NOT superseded"),
-    )
+    for name, columns in (
+        ("ix_commissioning_tests_due_at", ["due_at", "position_id"]),
+        ("ix_commissioning_tests_counting", ["position_id", "device_id"]),
+    ):
+        op.create_index(
+            name,
+            "commissioning_tests",
+            columns,
+            sqlite_where=sa.text("superseded = 0"),
+            postgresql_where=sa.text("NOT superseded"),
+        )
 
 
 _NUMBER = re.compile(r"(?<!\d)1\d{10}(?!\d)|\+?\d[\d -]{1,18}\d|\d{3,}")
