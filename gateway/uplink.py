@@ -325,6 +325,9 @@ class Uplink:
                     self._on_command(wire.decode(channel, payload))
             except wire.WireError as error:
                 self._trouble("server", cut(error))
+            except Exception as error:  # noqa: BLE001 - no message ends the connection: a retained one would again
+                _log.error("message of the server failed", exc_info=error)
+                self._trouble("server", cut(f"{message.topic}: {type(error).__name__}: {error}"))
 
     def _acknowledge(self, message: wire.AckMessage) -> None:
         """Only what this connection has sent: a late word about an earlier one is repeated when that is sent

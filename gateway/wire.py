@@ -5,16 +5,20 @@ sender may add some; a message of another `v` is refused. Golden files in `tests
 bytes of every version ever shipped.
 """
 
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
+from msgspec import Meta
 
-from gateway.rules.model import Rule, Scalar, Severity, TaskKind
+from gateway.rules.model import LARGEST, Rule, Scalar, Severity, TaskKind
 
 VERSION: Final = 1
 PREFIX: Final = "sunwell/v1"
 MAXIMUM_MESSAGE_BYTES: Final = 1_048_576
 """Larger messages are refused unread. A frame of 500 readings of 10 points is about 100 kB."""
+
+LONGEST_GATEWAY: Final = 100
+"""Characters of a gateway's name in a topic; those that are registered have 64 at most."""
 
 Channel = Literal[
     "up/alarm",
@@ -28,8 +32,21 @@ Channel = Literal[
 ]
 
 
+Name = Annotated[str, Meta(max_length=200)]
+"""An id. Those that people give are shorter; a longer one would not fit into an index."""
+Count = Annotated[int, Meta(ge=0, le=LARGEST)]
+Version = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+EARLIEST_MS: Final = -2_208_988_800_000
+LATEST_MS: Final = 7_258_118_400_000
+Moment = Annotated[int, Meta(ge=EARLIEST_MS, le=LATEST_MS)]
+"""UTC milliseconds, 1900 to 2200. The times of breaches and readings are not bounded: a broken clock must not
+cost an alarm, another time stands in for it."""
+Figure = Annotated[float, Meta(ge=-1e13, le=1e13)]
+
+
 class WireError(ValueError):
-    """The peer's message cannot be used: bad JSON, a wrong type, a missing field, or another version."""
+    """The peer's message cannot be used: bad JSON, a wrong type, a missing field, a number out of all bounds,
+    or another version."""
 
 
 class AlarmMessage(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,13 +58,13 @@ class AlarmMessage(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     v: int = VERSION
-    epoch: str
-    seq: int
+    epoch: Name
+    seq: Count
     event: Literal["occurred", "cleared"]
-    breach: str
-    position: str
-    device: str
-    rule: str
+    breach: Name
+    position: Name
+    device: Name
+    rule: Name
     severity: Severity
     task_kind: TaskKind
     point: str | None = None
@@ -78,9 +95,9 @@ class DataFrame(msgspec.Struct, frozen=True, kw_only=True):
     lane has had to drop since it began (its quota was full), so that a hole is never silent."""
 
     v: int = VERSION
-    epoch: str
-    seq: int
-    lost: int = 0
+    epoch: Name
+    seq: Count
+    lost: Count = 0
     readings: list[DataReading]
 
 
@@ -88,8 +105,8 @@ class DriverAway(msgspec.Struct, frozen=True, kw_only=True):
     """A driver whose way to its devices is down: since when, and how many devices that concerns. Their
     silence is then not judged."""
 
-    since_ms: int
-    devices: int
+    since_ms: Moment
+    devices: Count
 
 
 class DriverHealth(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,9 +114,9 @@ class DriverHealth(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     running: bool
-    restarts: int
-    readings: int
-    errors: int
+    restarts: Count
+    readings: Count
+    errors: Count
     last_error: str | None = None
     away: DriverAway | msgspec.UnsetType = msgspec.UNSET
 
@@ -110,8 +127,8 @@ class Trouble(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     reason: str
     detail: str
-    count: int
-    last_ms: int
+    count: Count
+    last_ms: Moment
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,23 +138,23 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     of its worst flash memory; `outputs` names what can sound in the room ("siren", "buzzer", "voice").
     """
 
-    at_ms: int
-    uptime_s: float
-    cpu_celsius: float | None = None
-    cpu_percent: float | None = None
-    memory_mb: float | None = None
-    disk_free_percent: float | None = None
-    uplink_rtt_ms: float | None = None
-    clock_offset_ms: float | None = None
+    at_ms: Moment
+    uptime_s: Figure
+    cpu_celsius: Figure | None = None
+    cpu_percent: Figure | None = None
+    memory_mb: Figure | None = None
+    disk_free_percent: Figure | None = None
+    uplink_rtt_ms: Figure | None = None
+    clock_offset_ms: Figure | None = None
     clock_trusted: bool = True
-    alarm_depth: int = 0
-    alarm_oldest_ms: int | None = None
-    data_depth: int = 0
-    data_oldest_ms: int | None = None
-    data_lost: int = 0
+    alarm_depth: Count = 0
+    alarm_oldest_ms: Moment | None = None
+    data_depth: Count = 0
+    data_oldest_ms: Moment | None = None
+    data_lost: Count = 0
     drivers: list[DriverHealth] = []
     troubles: list[Trouble] = []
-    wear_percent: float | msgspec.UnsetType | None = msgspec.UNSET
+    wear_percent: Figure | msgspec.UnsetType | None = msgspec.UNSET
     outputs: list[str] | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -147,10 +164,10 @@ class StateMessage(msgspec.Struct, frozen=True, kw_only=True):
 
     v: int = VERSION
     online: bool
-    session: str
+    session: Name
     software: str = ""
-    applied: int = 0
-    refused: int | None = None
+    applied: Version = 0
+    refused: Version | None = None
     reason: str | None = None
     health: Health | None = None
 
@@ -160,8 +177,8 @@ class AckMessage(msgspec.Struct, frozen=True, kw_only=True):
 
     v: int = VERSION
     lane: Literal["alarm", "data"]
-    epoch: str
-    seqs: list[int]
+    epoch: Name
+    seqs: list[Count]
 
 
 class DesiredDevice(msgspec.Struct, frozen=True, kw_only=True):
@@ -182,12 +199,12 @@ class DesiredMessage(msgspec.Struct, frozen=True, kw_only=True):
     its document, so that a gateway needs no newer software for a newer device."""
 
     v: int = VERSION
-    version: int
+    version: Version
     devices: list[DesiredDevice] = []
     rules: list[Rule] = []
     profiles: dict[str, dict[str, Any]] = {}
-    frame_ms: int = 1_000
-    health_ms: int = 30_000
+    frame_ms: Count = 1_000
+    health_ms: Count = 30_000
 
 
 CommandName = Literal["identify", "test", "locate", "silence", "restart", "update", "log_level", "device"]
@@ -200,9 +217,9 @@ class CommandMessage(msgspec.Struct, frozen=True, kw_only=True):
     "arguments"} with a command of its profile."""
 
     v: int = VERSION
-    id: str
+    id: Name
     name: CommandName
-    expires_ms: int
+    expires_ms: Moment
     arguments: dict[str, Any] = {}
 
 
@@ -214,7 +231,7 @@ class ReplyMessage(msgspec.Struct, frozen=True, kw_only=True):
     for its device is first "queued", then "transmitted". With `ok` false it is always the last."""
 
     v: int = VERSION
-    id: str
+    id: Name
     ok: bool
     detail: str = ""
     stage: ReplyStage | msgspec.UnsetType = msgspec.UNSET
@@ -245,11 +262,11 @@ class FoundMessage(msgspec.Struct, frozen=True, kw_only=True):
     `left_out` counts the devices and profiles for which there was no room."""
 
     v: int = VERSION
-    at_ms: int
+    at_ms: Moment
     sources: list[str] = []
     devices: list[FoundDevice] = []
     profiles: dict[str, dict[str, Any]] = {}
-    left_out: int = 0
+    left_out: Count = 0
 
 
 Message = (
@@ -277,6 +294,8 @@ CHANNELS: Final[dict[Channel, Any]] = {
 
 _DECODERS: Final[dict[str, Any]] = {channel: msgspec.json.Decoder(kind) for channel, kind in CHANNELS.items()}
 _ENCODER: Final = msgspec.json.Encoder()
+_NUL: Final = rb"\u0000"
+"""How JSON writes it, and the only way to write it."""
 
 
 def topic(gateway: str, channel: Channel) -> str:
@@ -287,7 +306,8 @@ def topic(gateway: str, channel: Channel) -> str:
 def parse_topic(text: str) -> tuple[str, str]:
     """(gateway, channel) of a topic. Raises WireError if it is none of ours."""
     parts = text.split("/")
-    if len(parts) == 5 and "/".join(parts[:2]) == PREFIX and parts[2] and "/".join(parts[3:]) in CHANNELS:
+    ours = len(parts) == 5 and "/".join(parts[:2]) == PREFIX and "/".join(parts[3:]) in CHANNELS
+    if ours and 0 < len(parts[2]) <= LONGEST_GATEWAY and parts[2].isprintable():
         return parts[2], "/".join(parts[3:])
     raise WireError(f"topic {text!r}: not of the form {PREFIX}/GATEWAY/(up|down)/CHANNEL")
 
@@ -298,13 +318,38 @@ def encode(message: Message) -> bytes:
 
 
 def decode(channel: str, payload: bytes) -> Any:
-    """The message of `channel`. Raises WireError saying what is wrong and where in the document."""
+    """The message of `channel`. Raises WireError saying what is wrong and where in the document.
+
+    NUL in a text is what some devices fill their fixed lengths with, and PostgreSQL takes none: it is cut off
+    at the end and replaced elsewhere, so that no alarm is refused for it. An `epoch` may have none, since its
+    sender has to know its own again.
+    """
     if len(payload) > MAXIMUM_MESSAGE_BYTES:
         raise WireError(f"{channel}: {len(payload)} bytes, more than the {MAXIMUM_MESSAGE_BYTES} allowed")
     try:
-        message = _DECODERS[channel].decode(payload)
+        message = _cleaned(channel, payload) if _NUL in payload else _DECODERS[channel].decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise WireError(f"{channel}: {error}") from error
     if message.v != VERSION:
         raise WireError(f"{channel}: version {message.v}, this program speaks version {VERSION}")
     return message
+
+
+def without_nul(text: str) -> str:
+    """The text without the NULs that fill it up; those inside are replaced."""
+    return text.rstrip("\0").replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def _cleaned(channel: str, payload: bytes) -> Any:
+    document = msgspec.json.decode(payload)
+    if isinstance(document, dict) and "\0" in str(document.get("epoch", "")):
+        raise WireError(f"{channel}: NUL in `$.epoch`")
+    return msgspec.convert(_without_nul(document), _DECODERS[channel].type)
+
+
+def _without_nul(value: Any) -> Any:
+    if isinstance(value, str):
+        return without_nul(value)
+    if isinstance(value, dict):
+        return {without_nul(key): _without_nul(item) for key, item in value.items()}
+    return [_without_nul(item) for item in value] if isinstance(value, list) else value

@@ -18,7 +18,8 @@ from server.errors import StoreUnavailableError
 
 log = structlog.get_logger(__name__)
 FRAMES: Final = 4
-_OUTAGES: Final = (StoreUnavailableError, OperationalError, InterfaceError)
+OUTAGES: Final = (StoreUnavailableError, OperationalError, InterfaceError)
+"""A database or store that does not answer."""
 UNEXPECTED = Counter("sunwell_unexpected_failures_total", "What no loop had reckoned with, by part", ["part"])
 
 
@@ -32,14 +33,17 @@ def failure(error: BaseException) -> str:
 
 
 @contextmanager
-def survived(event: str, *, outages: bool = True, **facts: Any) -> Iterator[None]:
+def survived(event: str, *, outages: bool = True, **facts: Any) -> Iterator[list[str]]:
     """Ends the block, not the loop around it, whatever happens in it. A cancellation goes through; without
-    `outages` also a database or store that does not answer."""
+    `outages` also a database or store that does not answer. What was survived stands in the list that the
+    block is given, as `failure` says it."""
+    failed: list[str] = []
     try:
-        yield
+        yield failed
     except Exception as error:  # the one supervised place: what one row meets must not end the server
-        if isinstance(error, _OUTAGES) and not outages:
+        if isinstance(error, OUTAGES) and not outages:
             raise
+        failed.append(failure(error))
         if isinstance(error, (StoreUnavailableError, SQLAlchemyError)):
             log.warning(event, detail=_said(error), **facts)
             return

@@ -1,14 +1,17 @@
 """Makes a reading fit to be judged, stored and sent: what JSON and SQLite can't carry is replaced."""
 
 import math
+import sys
 from dataclasses import replace
 from typing import Final
 
 from edge.readings import Reading, Value
+from gateway.wire import without_nul
 
 LONGEST_TEXT: Final = 500
 """Characters of a text value; longer ones are cut, so that one device can't fill a frame."""
 LARGEST_INTEGER: Final = 2**63 - 1
+LARGEST_NUMBER: Final = sys.float_info.max
 NOT_A_NUMBER: Final = "not_a_number"
 
 
@@ -24,7 +27,7 @@ def clean_reading(reading: Reading) -> Reading:
     points: dict[str, Value] = {}
     status = {name: _text(text) for name, text in reading.status.items()}
     for name, value in reading.points.items():
-        if isinstance(value, float) and not math.isfinite(value):
+        if not isinstance(value, str) and not abs(value) <= LARGEST_NUMBER:
             status.setdefault(name, NOT_A_NUMBER)
         else:
             points[name] = _cleaned(value) if name in wrong else value
@@ -44,5 +47,5 @@ def _cleaned(value: Value) -> Value:
 
 
 def _text(text: str) -> str:
-    """Without lone surrogates, which are no UTF-8, and cut."""
-    return text[:LONGEST_TEXT].encode("utf-8", "replace").decode("utf-8")
+    """Without what fills it up, without lone surrogates, which are no UTF-8, and cut."""
+    return without_nul(text)[:LONGEST_TEXT].encode("utf-8", "replace").decode("utf-8")

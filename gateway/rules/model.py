@@ -5,11 +5,16 @@ milliseconds and are judged on the readings' own times.
 """
 
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
-Scalar = float | int | bool | str
+LARGEST = 2**63 - 1
+"""What both databases, and most languages, take as an integer."""
+Scalar = float | Annotated[int, msgspec.Meta(ge=-LARGEST, le=LARGEST)] | bool | str
+Duration = Annotated[int, msgspec.Meta(ge=-315_576_000_000, le=315_576_000_000)]
+"""Milliseconds, ten years at most: sums of longer ones would leave what a database takes. A negative one is
+refused with the other faults of its rule."""
 
 
 class Severity(StrEnum):
@@ -42,7 +47,7 @@ class Threshold(msgspec.Struct, frozen=True, kw_only=True, tag="threshold", forb
     side: Literal["above", "below"]
     limit: float
     clear: float | None = None
-    for_ms: int = 0
+    for_ms: Duration = 0
     around: float | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -51,7 +56,7 @@ class State(msgspec.Struct, frozen=True, kw_only=True, tag="state", forbid_unkno
 
     point: str
     values: tuple[Scalar, ...]
-    for_ms: int = 0
+    for_ms: Duration = 0
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True, tag="event", forbid_unknown_fields=True):
@@ -60,7 +65,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, tag="event", forbid_unkno
 
     point: str
     values: tuple[Scalar, ...] = ()
-    debounce_ms: int = 1_000
+    debounce_ms: Duration = 1_000
 
 
 class Rate(msgspec.Struct, frozen=True, kw_only=True, tag="rate", forbid_unknown_fields=True):
@@ -68,14 +73,14 @@ class Rate(msgspec.Struct, frozen=True, kw_only=True, tag="rate", forbid_unknown
 
     point: str
     change: float
-    within_ms: int
+    within_ms: Duration
 
 
 class SilenceMode(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """While the state has one of `values`, the device is silent after `after_ms`."""
 
     values: tuple[Scalar, ...]
-    after_ms: int
+    after_ms: Duration
 
 
 class Silence(
@@ -89,7 +94,7 @@ class Silence(
     """Nothing was heard from the position's device for `after_ms`; while the state `by` has one of the values
     of a mode, for that mode's time (a dry well speaks twice a day, a wet one every minute)."""
 
-    after_ms: int
+    after_ms: Duration
     by: str = ""
     modes: tuple[SilenceMode, ...] = ()
 

@@ -13,9 +13,9 @@ from msgspec.structs import replace
 from sqlalchemy.orm import Session
 
 from gateway.rules.model import TaskKind
-from gateway.wire import AlarmMessage
+from gateway.wire import EARLIEST_MS, LATEST_MS, AlarmMessage
 from server.alarms import folding, repository
-from server.clock import from_ms
+from server.clock import from_ms, to_ms
 from server.commissioning import witness
 from server.db.append import append
 from server.db.models import Alarm, Occurrence, Position
@@ -57,6 +57,13 @@ class Breach:
     device_at: datetime
     gateway_at: datetime
     clock_trusted: bool
+
+
+def with_possible_time(message: AlarmMessage, *, now: datetime) -> AlarmMessage:
+    """The message, `now` in the place of a gateway's time that no calendar has, and its clock not trusted."""
+    if EARLIEST_MS <= message.gateway_ms <= LATEST_MS:
+        return message
+    return replace(message, gateway_ms=to_ms(now), clock_trusted=False)
 
 
 def record(session: Session, *, gateway_id: str, message: AlarmMessage, now: datetime) -> Recorded:

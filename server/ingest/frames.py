@@ -13,13 +13,12 @@ from typing import Final
 import structlog
 from prometheus_client import Counter, Gauge
 from sqlalchemy import select
-from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.wire import AckMessage, DataFrame, DataReading, WireError, decode
 from server.clock import now, to_ms
 from server.context import Context
 from server.db.models import Attachment, Device, Position
-from server.errors import InvalidError, StoreUnavailableError
+from server.errors import InvalidError
 from server.gateways import service as gateways
 from server.ingest import quarantine
 from server.ingest.firmware import FirmwareReports
@@ -27,7 +26,7 @@ from server.ingest.guests import Guests
 from server.ingest.witnessing import Witnesses
 from server.kiosks.visitors import is_personal
 from server.rhythm.feeding import Feeder
-from server.supervision import survived
+from server.supervision import OUTAGES, survived
 from server.timeseries.store import Point, split
 
 log = structlog.get_logger(__name__)
@@ -101,7 +100,7 @@ class FrameWriter:
             LAG.set(self._queue.qsize())
             try:
                 await self._write_all(batch)
-            except (StoreUnavailableError, SQLAlchemyError) as error:
+            except OUTAGES as error:
                 FRAMES_DROPPED.labels("store_unavailable").inc(len(batch))
                 if not self._failing:
                     log.warning("store_unavailable", detail=str(error)[:300])
@@ -113,15 +112,22 @@ class FrameWriter:
                 self._failing = False
 
     async def _write_all(self, batch: list[Arrived]) -> None:
-        """Together; where that fails for another reason than the store's, each frame alone: one that nobody
-        reckoned with holds up no other."""
-        written = False
-        with survived("frames_not_written", outages=False, frames=len(batch)):
+        """Together; where that fails for another reason than the store's, each frame alone. One that nobody
+        reckoned with is kept where people look, and acknowledged: it would come again and again, and in the
+        end nothing else of its gateway."""
+        with survived("frames_not_written", outages=False, frames=len(batch)) as failed:
             await self._write(batch)
-            written = True
-        for arrived in () if written or len(batch) == 1 else batch:
-            with survived("frame_not_written", outages=False, gateway=arrived.gateway):
-                await self._write([arrived])
+        if failed and len(batch) == 1:
+            await self._give_up(batch[0], "failed", failed[0])
+        elif failed:
+            for arrived in batch:
+                await self._write_all([arrived])
+
+    async def _give_up(self, arrived: Arrived, reason: str, detail: str) -> None:
+        await self._refuse(arrived, reason, detail)
+        ack = quarantine.acknowledgement("data", arrived.payload)
+        if ack is not None:
+            await self._acknowledge(arrived.gateway, ack)
 
     async def _write(self, batch: list[Arrived]) -> None:
         points: list[Point] = []
@@ -135,7 +141,7 @@ class FrameWriter:
             try:
                 frame: DataFrame = decode("up/data", arrived.payload)
             except WireError as error:
-                await self._refuse(arrived, "unreadable", str(error))
+                await self._give_up(arrived, "unreadable", str(error))
                 continue
             points += await self._points(arrived, frame, shown)
             acks.setdefault((arrived.gateway, frame.epoch), []).append(frame.seq)

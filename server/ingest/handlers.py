@@ -1,6 +1,5 @@
 """One message in, the record changed, the acknowledgement out. Synchronous: one transaction a message."""
 
-import msgspec
 import structlog
 from prometheus_client import Counter
 from sqlalchemy.exc import IntegrityError
@@ -15,6 +14,7 @@ from gateway.wire import (
     StateMessage,
     WireError,
     decode,
+    parse_topic,
 )
 from server.alarms import service as alarms
 from server.clock import now
@@ -33,11 +33,6 @@ log = structlog.get_logger(__name__)
 ALARMS = Counter("sunwell_alarm_messages_total", "Alarm messages by what they led to", ["result"])
 
 
-class _Identity(msgspec.Struct):
-    epoch: str
-    seq: int
-
-
 def handle_alarm(context: Context, gateway_id: str, topic: str, payload: bytes) -> AckMessage | None:
     """Keeps an alarm message and returns its acknowledgement; None where it has no readable number.
 
@@ -45,10 +40,10 @@ def handle_alarm(context: Context, gateway_id: str, topic: str, payload: bytes) 
     nothing better with it. Raises StoreUnavailableError: nothing was kept, and nothing is acknowledged.
     """
     try:
-        message: AlarmMessage = decode("up/alarm", payload)
+        message: AlarmMessage = alarms.with_possible_time(decode("up/alarm", payload), now=now())
     except WireError as error:
         _refuse(context, gateway_id, topic, "unreadable", str(error), payload)
-        return _identity(payload)
+        return quarantine.acknowledgement("alarm", payload)
     try:
         if message.point is not None and visitors.is_personal([message.point]):
             message = _veiled(context, message)
@@ -110,8 +105,13 @@ def handle_reply(context: Context, gateway_id: str, topic: str, payload: bytes) 
 
 
 def refuse_topic(context: Context, topic: str, detail: str, payload: bytes) -> None:
-    """Keeps a message on a topic that is none of the contract's."""
+    """Keeps a message on a topic that is none of the contract's. Raises StoreUnavailableError."""
     _refuse(context, None, topic, "unknown_topic", detail, payload)
+
+
+def set_aside(context: Context, topic: str, error: str, payload: bytes) -> None:
+    """Keeps a message that our own code failed on, `error` says how. Raises StoreUnavailableError."""
+    _refuse(context, parse_topic(topic)[0], topic, "failed", error, payload)
 
 
 def _veiled(context: Context, message: AlarmMessage) -> AlarmMessage:
@@ -145,11 +145,3 @@ def _refuse(
             payload=payload,
             now=now(),
         )
-
-
-def _identity(payload: bytes) -> AckMessage | None:
-    try:
-        identity = msgspec.json.decode(payload[:65_536], type=_Identity)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
-    return AckMessage(lane="alarm", epoch=identity.epoch, seqs=[identity.seq])

@@ -5,6 +5,7 @@ what is not stored is not acknowledged, and its gateway sends it again.
 """
 
 import asyncio
+from collections import deque
 from contextlib import suppress
 from typing import Final
 
@@ -26,6 +27,9 @@ from server.supervision import survived
 
 COMMANDS_S: Final = 5.0
 """How often unanswered commands are looked at."""
+FAILED_KNOWN: Final = 1_000
+"""Messages that failed and are kept already: they come again."""
+LONGEST_TOPIC: Final = 200
 GROUP: Final = "$share/ingest"
 
 
@@ -36,6 +40,7 @@ class Link:
         self._context = context
         self._conditions = ConditionWriter(context)
         self._talk: aiomqtt.Client | None = None
+        self._failed: deque[int] = deque(maxlen=FAILED_KNOWN)
         self.connected = asyncio.Event()
 
     async def run(self) -> None:
@@ -91,28 +96,47 @@ class Link:
         async with broker_client(self._context.settings, "data") as client:
             await client.subscribe(_shared(self._context.settings, "up/data"), qos=1)
             async for message in client.messages:
-                name = str(message.topic)
-                gateway_id, channel = parse_topic(name)
+                name, payload = str(message.topic), bytes(message.payload or b"")
+                try:
+                    gateway_id, channel = parse_topic(name)
+                except WireError:
+                    await self._take(name, payload)
+                    continue
                 if channel == "up/data":
-                    writer.put(Arrived(gateway_id, name, bytes(message.payload or b"")))
+                    writer.put(Arrived(gateway_id, name, payload))
 
     async def _take(self, name: str, payload: bytes) -> None:
+        """Handles one message. Whatever it does to our code, the next one is taken."""
+        with survived("not_stored"):
+            with survived("message_failed", outages=False, topic=name[:LONGEST_TOPIC]) as failed:
+                await self._handle(name, payload)
+            if failed:
+                await self._set_aside(name, payload, failed[0])
+
+    async def _handle(self, name: str, payload: bytes) -> None:
         try:
             gateway_id, channel = parse_topic(name)
         except WireError as error:
             await asyncio.to_thread(handlers.refuse_topic, self._context, name, str(error), payload)
             return
-        with survived("not_stored", gateway=gateway_id, channel=channel):
-            if channel == "up/alarm":
-                ack = await asyncio.to_thread(handlers.handle_alarm, self._context, gateway_id, name, payload)
-                if ack is not None:
-                    await self._acknowledge(gateway_id, ack)
-            elif channel == "up/state":
-                await self._take_state(gateway_id, name, payload)
-            elif channel == "up/reply":
-                await asyncio.to_thread(handlers.handle_reply, self._context, gateway_id, name, payload)
-            elif channel == "up/found":
-                await asyncio.to_thread(handlers.handle_found, self._context, gateway_id, name, payload)
+        if channel == "up/alarm":
+            ack = await asyncio.to_thread(handlers.handle_alarm, self._context, gateway_id, name, payload)
+            if ack is not None:
+                await self._acknowledge(gateway_id, ack)
+        elif channel == "up/state":
+            await self._take_state(gateway_id, name, payload)
+        elif channel == "up/reply":
+            await asyncio.to_thread(handlers.handle_reply, self._context, gateway_id, name, payload)
+        elif channel == "up/found":
+            await asyncio.to_thread(handlers.handle_found, self._context, gateway_id, name, payload)
+
+    async def _set_aside(self, name: str, payload: bytes, failure: str) -> None:
+        """Keeps a message that our code failed on where people look, once. An alarm is not acknowledged: its
+        gateway sends it again each minute, until the mistake is mended."""
+        known = hash((name, payload))
+        if known not in self._failed:
+            await asyncio.to_thread(handlers.set_aside, self._context, name, failure, payload)
+            self._failed.append(known)
 
     async def _take_state(self, gateway_id: str, name: str, payload: bytes) -> None:
         health = await asyncio.to_thread(handlers.handle_state, self._context, gateway_id, name, payload)

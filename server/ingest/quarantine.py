@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, Literal
 
+import msgspec
 from prometheus_client import Counter
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
+from gateway.wire import AckMessage, Count
 from server.db.database import Change, announce
 from server.db.models import QuarantinedMessage
 from server.kiosks.stripping import strip
@@ -63,6 +65,21 @@ def listed(
 def count(session: Session) -> int:
     """How many are kept."""
     return session.scalar(select(func.count(QuarantinedMessage.id))) or 0
+
+
+class _Identity(msgspec.Struct):
+    epoch: str
+    seq: Count
+
+
+def acknowledgement(lane: Literal["alarm", "data"], payload: bytes) -> AckMessage | None:
+    """The acknowledgement of a message that cannot be used: its gateway could do nothing better with it than
+    to send it again. None where it has no readable number."""
+    try:
+        identity = msgspec.json.decode(payload, type=_Identity)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return AckMessage(lane=lane, epoch=identity.epoch, seqs=[identity.seq])
 
 
 def _plain(text: str) -> str:

@@ -33,16 +33,16 @@ _HINT: Final = re.compile(rb"(?i)\b(?:" + b"|".join(sorted(word.encode() for wor
 
 
 def strip(payload: bytes) -> bytes:
-    """The payload without what tells who somebody is; the same bytes where there is nothing of it."""
+    """The payload without what tells who somebody is; the same bytes where there is nothing of it. JSON that
+    is too deep, or has a number that is too long, is treated like bytes that are none."""
     if _PICTURE.search(payload):
         return b""
     if not _HINT.search(payload):
         return payload
     try:
-        document = msgspec.json.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return msgspec.json.encode(_without(msgspec.json.decode(payload)))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OverflowError):
         return _PAIR.sub(rb'\1"' + LEFT_OUT.encode() + b'"', payload)
-    return msgspec.json.encode(_without(document))
 
 
 def _without(document: Any) -> Any:

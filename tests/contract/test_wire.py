@@ -23,6 +23,14 @@ WRONG: list[tuple[str, bytes, str]] = [
     ("down/ack", b'{"v":2,"lane":"data","epoch":"e","seqs":[]}', "version 2"),
     ("up/alarm", b"[" * 100_000, "up/alarm"),
     ("up/data", b" " * (wire.MAXIMUM_MESSAGE_BYTES + 1), "more than"),
+    ("up/data", b'{"epoch":"e\\u0000","seq":1,"readings":[]}', "NUL"),
+    ("up/data", b'{"epoch":"e","seq":9223372036854775808,"readings":[]}', "seq"),
+    ("up/state", b'{"online":true,"session":"s","applied":2147483648}', "applied"),
+    ("up/state", b'{"online":true,"session":"s","health":{"at_ms":10000000000000000,"uptime_s":1}}', "at_ms"),
+    ("up/state", b'{"online":true,"session":"s","health":{"at_ms":1,"uptime_s":1e300}}', "uptime_s"),
+    ("up/reply", b'{"id":"' + b"x" * 201 + b'","ok":true}', "id"),
+    ("down/command", b'{"id":"i","name":"test","expires_ms":-1000000000000000000}', "expires_ms"),
+    ("down/desired", b'{"version":2147483648}', "version"),
 ]
 
 
@@ -80,7 +88,15 @@ def test_topics_are_taken_apart_as_they_are_made(channel: wire.Channel) -> None:
 
 @pytest.mark.parametrize(
     "topic",
-    ["", "sunwell/v1//up/alarm", "sunwell/v2/g/up/alarm", "sunwell/v1/g/up/alarm/x", "sunwell/v1/g/up/other"],
+    [
+        "",
+        "sunwell/v1//up/alarm",
+        "sunwell/v1/g\0/up/alarm",
+        f"sunwell/v1/{'g' * 101}/up/alarm",
+        "sunwell/v2/g/up/alarm",
+        "sunwell/v1/g/up/alarm/x",
+        "sunwell/v1/g/up/other",
+    ],
 )
 def test_other_topics_are_none_of_ours(topic: str) -> None:
     with pytest.raises(wire.WireError):

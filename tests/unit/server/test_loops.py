@@ -14,7 +14,6 @@ from server.coverage.watch import Watch as CoverageWatch
 from server.db.database import Change, Database
 from server.dispatch import loops
 from server.ingest.connection import kept_connected
-from server.ingest.frames import Arrived, FrameWriter
 from server.live.bus import Bus
 from server.wells.watch import Watch as WellWatch
 
@@ -93,17 +92,3 @@ async def test_a_round_that_fails_unexpectedly_is_followed_by_another(
     for each in (running, ended):
         each.cancel()
     await asyncio.gather(running, ended, return_exceptions=True)
-
-
-async def test_a_frame_that_nobody_reckoned_with_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    written: list[bytes] = []
-
-    async def write(_self: FrameWriter, batch: list[Arrived]) -> None:
-        if any(frame.payload == b"poison" for frame in batch):
-            raise KeyError("poison")
-        written.extend(frame.payload for frame in batch)
-
-    monkeypatch.setattr(FrameWriter, "_write", write)
-    writer = FrameWriter.__new__(FrameWriter)
-    await writer._write_all([Arrived("gw", "t", payload) for payload in (b"a", b"poison", b"b")])
-    assert written == [b"a", b"b"]

@@ -17,9 +17,14 @@ def test_a_good_reading_is_the_same_object() -> None:
 
 
 def test_a_number_that_is_none_becomes_a_status() -> None:
-    cleaned = clean_reading(said(0, {"level": math.nan, "other": math.inf, "good": 1}))
+    cleaned = clean_reading(said(0, {"level": math.nan, "other": math.inf, "long": 10**400, "good": 1}))
     assert cleaned.points == {"good": 1}
-    assert cleaned.status == {"level": "not_a_number", "other": "not_a_number"}
+    assert cleaned.status == dict.fromkeys(("level", "other", "long"), "not_a_number")
+
+
+def test_what_fills_a_text_up_is_cut_off() -> None:
+    cleaned = clean_reading(said(0, {"firmware": "1.2\0\0\0", "mode": "a\0b"}, key="k\0"))
+    assert (cleaned.points, cleaned.key) == ({"firmware": "1.2", "mode": "a\ufffdb"}, "k")
 
 
 def test_huge_and_broken_values_are_cut() -> None:
