@@ -33,14 +33,17 @@ class SiteCheck(BaseModel):
 
 _AIR = [
     AirLimit(point="oxygen", zh="氧气", en="Oxygen", unit="%", least=19.5, most=23.5),
-    AirLimit(point="h2s", zh="硫化氢", en="Hydrogen sulphide", unit="ppm", most=6.6),
-    AirLimit(point="co", zh="一氧化碳", en="Carbon monoxide", unit="ppm", most=24),
+    AirLimit(point="h2s", zh="硫化氢", en="Hydrogen sulphide", unit="ppm", most=7),
+    AirLimit(point="co", zh="一氧化碳", en="Carbon monoxide", unit="ppm", most=25),
     AirLimit(point="lel", zh="可燃气体（甲烷等）", en="Flammable gas (methane)", unit="%LEL", most=10),
 ]
 _AIR_SOURCE = (
     "oxygen 19.5 % to 23.5 %, flammable gas 10 % of its lower limit: 29 CFR 1910.146 (OSHA), read in "
-    "copies; hydrogen sulphide 10 mg/m3 and carbon monoxide 30 mg/m3 (short time): copies "
-    "of GBZ 2.1, turned into ppm at 0 degrees Celsius, the strictest; the standard itself was not seen"
+    "copies; hydrogen sulphide 10 mg/m3 (at any time) and carbon monoxide 30 mg/m3 (15 minutes): GBZ 2.1 as "
+    "makers' tables and GB/T 50493 cite it, the standard itself was not seen. In ppm at 20 degrees Celsius "
+    "and 1013 hPa (24.04 L/mol; Draeger tubes handbook, for work places), rounded down: 7.05 and 25.7; "
+    "tables converted at 0 degrees say 6 and 24. Values to start from: the safety officer of the site "
+    "confirms them, or writes others"
 )
 _CHECKS = [
     SiteCheck(

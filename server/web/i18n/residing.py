@@ -100,6 +100,7 @@ _BOTH: Final[dict[str, tuple[str, str]]] = {
         "读数没有取全：读数存储没有应答，请稍后再导出一次。",
         "Readings are missing: their store did not answer. Export again later.",
     ),
+    "record.none": ("没有记录", "Nothing is kept"),
     "record.person": ("本人", "The person"),
     "record.since": ("登记时间", "Written down at"),
     "record.from": ("从", "From"),

@@ -161,7 +161,7 @@ class TestGoingDown:
         [
             ({"oxygen": 19.4}, "Oxygen 19.4 % .at least 19.5."),
             ({"oxygen": 23.6}, "Oxygen 23.6 % .at most 23.5."),
-            ({"h2s": 7.0}, "Hydrogen sulphide 7 ppm"),
+            ({"h2s": 7.1}, "Hydrogen sulphide 7.1 ppm"),
         ],
     )
     def test_not_into_bad_air(self, site: Site, values: dict[str, Any], why: str) -> None:

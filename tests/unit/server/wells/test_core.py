@@ -1,5 +1,6 @@
 """Rise, forecast, covers opened together, air: at their limits."""
 
+import math
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -147,10 +148,17 @@ class TestAir:
     def test_oxygen(self, oxygen: float, why: AirWhy | None) -> None:
         assert self.faults(oxygen=oxygen) == ([] if why is None else [("oxygen", why)])
 
-    @pytest.mark.parametrize(("point", "most"), [("h2s", 6.6), ("co", 24), ("lel", 10)])
+    @pytest.mark.parametrize(("point", "most"), [("h2s", 7), ("co", 25), ("lel", 10)])
     def test_gas(self, point: str, most: float) -> None:
         assert self.faults(**{point: most}) == []
         assert self.faults(**{point: most + 0.1}) == [(point, AirWhy.HIGH)]
+
+    @pytest.mark.parametrize(("point", "limit", "weighs"), [("h2s", 10, 34.08), ("co", 30, 28.01)])
+    def test_ppm_are_those_of_the_limit_at_20_degrees(self, point: str, limit: float, weighs: float) -> None:
+        """Milligrams in a cubic metre, grams a mole; rounded down, so never over the limit."""
+        litres = 22.414 * 293.15 / 273.15
+        (most,) = (one.most for one in POLICY.air if one.point == point)
+        assert most == math.floor(limit * litres / weighs)
 
     def test_a_missing_or_old_reading_is_no_good_air(self) -> None:
         assert self.faults(oxygen=None) == [("oxygen", AirWhy.MISSING)]
