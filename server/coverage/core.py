@@ -32,13 +32,16 @@ class Cause(StrEnum):
     DRIVER = "driver"  # its gateway is there, but cannot hear its sensors
     REMOVED = "removed"  # the sensor was taken away, and nothing else in the home calls help as it did
     SILENT = "silent"
+    WORK = "work"  # work is declared at the home, or at the sensor
     BATTERY = "battery"
     UNTESTED = "untested"
     RETEST = "retest"  # the last test is too old
+    RHYTHM = "rhythm"  # no sensor that tells of daily life is heard: nobody would be missed
 
 
 ORDER: Final = {cause: number for number, cause in enumerate(Cause)}
-BY_READINGS: Final = frozenset({Cause.SILENT, Cause.BATTERY})
+BY_READINGS: Final = frozenset({Cause.SILENT, Cause.BATTERY, Cause.RHYTHM})
+BY_SILENCE: Final = frozenset({Cause.SILENT, Cause.RHYTHM})
 """What only the readings tell; everything else stands in the database."""
 BACKLOG: Final = timedelta(hours=2)
 """How far back a gateway's backlog may hold up the judgement of silence. Own assumption: a backlog that is
@@ -48,13 +51,14 @@ older does not drain, and behind it somebody would be unprotected without anybod
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """What is known of one place in a home. `helps` is by what its sensor, or the last one, calls help;
-    `heard_to` until when the server would have heard it; `last_at` the sensor's last word since it hangs
-    there."""
+    `tells` whether it tells of daily life; `heard_to` until when the server would have heard it; `last_at`
+    the sensor's last word since it hangs there."""
 
     resident_id: str
     position_id: str
     created_at: datetime
     helps: frozenset[Help] = frozenset()
+    tells: bool = False
     device_id: str | None = None
     attached_at: datetime | None = None
     removed_at: datetime | None = None
@@ -73,7 +77,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Gap:
-    """One cause at one thing (`thing_kind`: gateway, position or resident)."""
+    """One cause at one thing (`thing_kind`: gateway, position, window or resident)."""
 
     resident_id: str
     cause: Cause
@@ -85,6 +89,24 @@ class Gap:
     def key(self) -> tuple[str, str, str]:
         """What makes it one: at most one of these is open."""
         return self.resident_id, self.cause, self.thing_id
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """Work that is declared now: at the home, or at one place in it."""
+
+    window_id: int
+    since: datetime
+    position_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Unheard:
+    """A sensor of daily life that is not heard, and since when."""
+
+    resident_id: str
+    position_id: str
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,10 +126,11 @@ def gaps(
     now: datetime,
     created_at: datetime | None = None,
     judged_to: datetime | None = None,
+    works: Sequence[Work] = (),
 ) -> list[Gap]:
     """All that is wrong with one resident's protection; nothing where all is well. `created_at` is when the
     resident was first written down, `judged_to` until when everybody has been judged: whoever had no such gap
-    then was protected, or not looked after."""
+    then was protected, or not looked after. `works` is what is declared at the home now."""
     counted = [place for place in places if place.helps & rules.helps]
     working = {one for place in counted if place.device_id is not None for one in place.helps}
     found: dict[tuple[str, str, str], Gap] = {}
@@ -115,6 +138,15 @@ def gaps(
         for gap in _of_place(place, rules, working, now):
             known = found.get(gap.key)
             found[gap.key] = gap if known is None or gap.since < known.since else known
+    protecting = {place.position_id for place in counted}
+    for work in works:
+        if work.position_id is None or work.position_id in protecting:
+            gap = Gap(resident_id, Cause.WORK, "window", str(work.window_id), min(work.since, now))
+            found[gap.key] = gap
+    unwatched = _unwatched_since(places, found, now)
+    if unwatched is not None:
+        gap = Gap(resident_id, Cause.RHYTHM, "resident", resident_id, unwatched)
+        found[gap.key] = gap
     if not counted:
         first = min(
             [place.created_at for place in places] + ([created_at] if created_at else []), default=now
@@ -123,6 +155,40 @@ def gaps(
         gap = Gap(resident_id, Cause.NONE, "resident", resident_id, min(since, now))
         found[gap.key] = gap
     return sorted(found.values(), key=lambda gap: (ORDER[gap.cause], gap.since, gap.thing_id))
+
+
+def unheard(places: Iterable[Place], *, now: datetime) -> list[Unheard]:
+    """The sensors of daily life that are not heard: quiet is judged without them."""
+    found = ((place, _unheard_since(place, now)) for place in places if _watches(place))
+    return [
+        Unheard(place.resident_id, place.position_id, min(since, now))
+        for place, since in found
+        if since is not None
+    ]
+
+
+def _watches(place: Place) -> bool:
+    return place.tells and place.device_id is not None and place.attached_at is not None
+
+
+def _unheard_since(place: Place, now: datetime) -> datetime | None:
+    away = place.gateway_away_since or place.driver_away_since
+    return away if away is not None else _silent_since(place, now)
+
+
+def _unwatched_since(
+    places: Sequence[Place], found: Mapping[tuple[str, str, str], Gap], now: datetime
+) -> datetime | None:
+    """Since when no sensor of daily life is heard, where there are such. What is told of already, their
+    gateway or the sensor itself, explains it."""
+    watching = [place for place in places if _watches(place)]
+    since = [at for place in watching if (at := _unheard_since(place, now)) is not None]
+    if not watching or len(since) < len(watching):
+        return None
+    told = {thing for _, cause, thing in found if cause in (Cause.GATEWAY, Cause.DRIVER, Cause.SILENT)}
+    if all(place.gateway_id in told or place.position_id in told for place in watching):
+        return None
+    return min(max(since), now)
 
 
 def _of_place(place: Place, rules: Rules, working: Set[str], now: datetime) -> Iterable[Gap]:
@@ -164,10 +230,13 @@ def _silent_since(place: Place, now: datetime) -> datetime | None:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What has to change in the record: gaps to open, ids of open rows to end."""
+    """What has to change in the record: gaps to open, ids of open rows to end; sensors that are not heard any
+    more, and the positions of those that are heard again."""
 
     begin: tuple[Gap, ...]
     end: tuple[int, ...]
+    lost: tuple[Unheard, ...] = ()
+    heard: tuple[str, ...] = ()
 
 
 def step(

@@ -1,6 +1,6 @@
 """What the record says of the places in homes: the facts that coverage is judged by."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,12 +11,14 @@ from firmware_profiles import Catalogue
 from server.alarms.texts import GATEWAY_DRIVER, GATEWAY_OFFLINE
 from server.clock import from_ms
 from server.commissioning.repository import standings
-from server.coverage.core import Place
-from server.db.models import Alarm, Attachment, Device, Gateway, Position, Resident
+from server.coverage.core import Place, Work
+from server.db.models import Alarm, Attachment, Device, Gateway, Position, Resident, Window
 from server.devices.battery import BatteryState, battery_of
 from server.devices.freshness import SILENT_FLOOR, freshness, rhythm, telling
-from server.devices.helping import helps_of
+from server.devices.helping import Help, helps_of
+from server.rhythm.signs import signs_of
 from server.timeseries.store import LatestValue
+from server.windows.core import WORK
 
 SILENT = "silent"
 """The rule by which gateways tell that a device is silent (`firmware_profiles`)."""
@@ -47,6 +49,7 @@ def places(
         session, now=now, position_ids=None if resident_ids is None else [row.position_id for row in rows]
     )
     gateways = _Gateways(session, now)
+    models = _Models(catalogue)
     silences: dict[str, datetime] = dict(
         session.execute(
             select(Alarm.source_id, Alarm.began_at).where(
@@ -63,7 +66,7 @@ def places(
                 resident_id=row.resident_id,
                 position_id=row.position_id,
                 created_at=row.created_at,
-                helps=helps_of(None if profile_id is None else catalogue.get(profile_id)),
+                helps=models.helps(profile_id),
                 removed_at=removed_at,
             )
         else:
@@ -72,7 +75,8 @@ def places(
                 resident_id=row.resident_id,
                 position_id=row.position_id,
                 created_at=row.created_at,
-                helps=helps_of(catalogue.get(row.profile)),
+                helps=models.helps(row.profile),
+                tells=models.tells(row.profile),
                 device_id=row.device_id,
                 attached_at=row.since,
                 silence_said_at=silences.get(row.position_id),
@@ -137,6 +141,48 @@ def _said(
         "battery": battery.state if own else BatteryState.UNKNOWN,
         "battery_at": battery.at,
     }
+
+
+def works(session: Session, places: Iterable[Place], *, now: datetime) -> dict[str, list[Work]]:
+    """By resident: the work that is declared now at their home, or at one of these places."""
+    owner = {place.position_id: place.resident_id for place in places}
+    query = select(Window.id, Window.scope_kind, Window.scope_id, Window.since).where(
+        Window.kind == WORK,
+        Window.scope_kind.in_(("resident", "position")),
+        Window.since <= now,
+        Window.until > now,
+        Window.ended_at.is_(None),
+    )
+    found: dict[str, list[Work]] = {}
+    for row in session.execute(query):
+        position_id = row.scope_id if row.scope_kind == "position" else None
+        resident_id = row.scope_id if position_id is None else owner.get(position_id)
+        if resident_id is not None:
+            work = Work(window_id=row.id, since=row.since, position_id=position_id)
+            found.setdefault(resident_id, []).append(work)
+    return found
+
+
+class _Models:
+    """What device models mean to somebody's home, each looked at once."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self._known: dict[str, tuple[frozenset[Help], bool]] = {}
+
+    def helps(self, profile_id: str | None) -> frozenset[Help]:
+        """By what a device of this model calls help."""
+        return frozenset() if profile_id is None else self._of(profile_id)[0]
+
+    def tells(self, profile_id: str) -> bool:
+        """Whether it tells of daily life."""
+        return self._of(profile_id)[1]
+
+    def _of(self, profile_id: str) -> tuple[frozenset[Help], bool]:
+        if profile_id not in self._known:
+            profile = self._catalogue.get(profile_id)
+            self._known[profile_id] = (helps_of(profile), profile is not None and bool(signs_of(profile)))
+        return self._known[profile_id]
 
 
 class _Gateways:

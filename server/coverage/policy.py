@@ -43,11 +43,11 @@ class CoveragePolicy(Policy):
         le=3600,
     )
     calls_for: list[str] = rule(
-        ["gateway", "driver", "silent", "removed"],
+        ["gateway", "driver", "silent", "removed", "work", "rhythm"],
         of="gap",
         zh="哪些原因需要打关怀电话",
         en="Causes that call for a welfare call",
-        source="own choice: those by which a press would not arrive now",
+        source="own choice: those by which a press would not arrive now, or nobody would be missed",
     )
     retest_ahead_days: int = rule(
         30,

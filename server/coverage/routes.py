@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from server.clock import now
 from server.coverage import service
+from server.coverage.remarks import Remark
 from server.coverage.views import PAGE, Counts, Line, RetestView
 from server.dependencies import GetContext, GetViewer
 from server.users.roles import Right
@@ -23,6 +24,7 @@ class CoverageOut(BaseModel):
     counts: Counts
     protected: int
     lines: list[Line]
+    remarks: list[Remark]
 
 
 class ShareOut(BaseModel):
@@ -63,7 +65,12 @@ def who_is_unprotected(
         page = service.page(
             session, viewer, catalogue=context.catalogue, area=area, offset=offset, limit=limit, now=now()
         )
-    return CoverageOut(counts=page.counts, protected=page.counts.protected, lines=list(page.lines))
+    return CoverageOut(
+        counts=page.counts,
+        protected=page.counts.protected,
+        lines=list(page.lines),
+        remarks=list(page.remarks),
+    )
 
 
 @router.get("/months/{month}")

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from firmware_profiles import Catalogue
 from server.coverage import having, hours, views
 from server.coverage.policy import CoveragePolicy
+from server.coverage.remarks import Remark, remarks
 from server.db.models import Area
 from server.errors import NotFoundError
 from server.figures import months
@@ -25,11 +26,13 @@ MOST: Final = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoveragePage:
-    """Who is unprotected now. `more` where the list goes on."""
+    """Who is unprotected now; `more` where the list goes on. `remarks`: whose daily life is watched by fewer
+    sensors than there are, or by none."""
 
     counts: views.Counts
     lines: tuple[views.Line, ...]
     more: bool
+    remarks: tuple[Remark, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +66,7 @@ def page(
         counts=views.counts(session, now=now, area_ids=area_ids),
         lines=tuple(replace(line, helps=helps.get(line.resident_id, ())) for line in found[:limit]),
         more=len(found) > limit,
+        remarks=tuple(remarks(session, viewer, catalogue=catalogue, area_ids=area_ids)),
     )
 
 

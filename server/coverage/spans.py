@@ -1,20 +1,32 @@
 """The record of unprotected times: rows opened and ended, a few hundred in one transaction."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
-from sqlalchemy import select, update
+from sqlalchemy import TextClause, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from firmware_profiles import Catalogue
 from server.coverage import facts
-from server.coverage.core import BY_READINGS, Cause, Gap, Rules, Step, gaps, step
+from server.coverage.core import (
+    BY_READINGS,
+    BY_SILENCE,
+    Cause,
+    Gap,
+    Rules,
+    Step,
+    Unheard,
+    gaps,
+    step,
+    unheard,
+)
 from server.coverage.policy import CoveragePolicy
-from server.db.base import table_of
+from server.db.base import Base, table_of
 from server.db.database import Change, Database, announce
-from server.db.models import Heartbeat, UnprotectedSpan
+from server.db.models import Heartbeat, Rhythm, UnheardSensor, UnprotectedSpan
 from server.db.models.residents import NOT_ENDED
 from server.policies.service import current
 
@@ -72,17 +84,36 @@ def judge(
         session, catalogue=catalogue, values=values or {}, now=now, resident_ids=resident_ids
     )
     found: list[Gap] = []
+    lost: list[Unheard] = []
     to = judged_to(session)
+    declared = facts.works(session, (place for of in known.values() for place in of), now=now)
     for resident_id, created_at in facts.residents(session, resident_ids).items():
         places = known.get(resident_id, ())
-        found += gaps(resident_id, places, rules, now=now, created_at=created_at, judged_to=to)
+        works = declared.get(resident_id, ())
+        found += gaps(resident_id, places, rules, now=now, created_at=created_at, judged_to=to, works=works)
+        lost += unheard(places, now=now)
     said = {place.position_id for of in known.values() for place in of if place.silence_said_at is not None}
     judged = None if values is not None else [cause for cause in Cause if cause not in BY_READINGS]
     planned = step(open_now(session, resident_ids), found, judged=judged)
     if values is not None and opens_silence:
-        return planned
-    begun = (gap for gap in planned.begin if gap.cause is not Cause.SILENT or gap.thing_id in said)
+        return _with_unheard(session, planned, lost, resident_ids)
+    begun = (gap for gap in planned.begin if gap.cause not in BY_SILENCE or gap.thing_id in said)
     return Step(tuple(begun), planned.end)
+
+
+def _with_unheard(
+    session: Session, planned: Step, lost: Iterable[Unheard], resident_ids: Collection[str] | None
+) -> Step:
+    query = select(UnheardSensor.position_id)
+    if resident_ids is not None:
+        query = query.where(UnheardSensor.resident_id.in_(resident_ids))
+    kept = set(session.scalars(query))
+    now_lost = {one.position_id: one for one in lost}
+    return replace(
+        planned,
+        lost=tuple(one for key, one in now_lost.items() if key not in kept),
+        heard=tuple(sorted(kept - now_lost.keys())),
+    )
 
 
 def keep(database: Database, change: Step, *, now: datetime) -> None:
@@ -98,15 +129,20 @@ def keep(database: Database, change: Step, *, now: datetime) -> None:
                 .values(until=now)
             )
             announce(session, Change(KIND, "spans", "ended"))
+    for sensors in _portions(change.lost):
+        with database.write() as session:
+            _insert(session, UnheardSensor, [asdict(one) for one in sensors], index=["position_id"])
+            whose = {one.resident_id for one in sensors}  # with fewer sensors other times count
+            session.execute(update(Rhythm).where(Rhythm.resident_id.in_(whose)).values(due_at=now))
+    for positions in _portions(change.heard):
+        with database.write() as session:
+            session.execute(delete(UnheardSensor).where(UnheardSensor.position_id.in_(positions)))
 
 
 def begin(session: Session, found: Sequence[Gap]) -> None:
     """Opens rows; one that is open already stays as it is: the index decides."""
     if not found:
         return
-    table = table_of(UnprotectedSpan)
-    dialect = session.get_bind().dialect.name
-    insert = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
     rows = [
         {
             "resident_id": gap.resident_id,
@@ -117,13 +153,24 @@ def begin(session: Session, found: Sequence[Gap]) -> None:
         }
         for gap in found
     ]
-    session.connection().execute(
-        insert.on_conflict_do_nothing(
-            index_elements=["resident_id", "cause", "thing_id"], index_where=NOT_ENDED
-        ),
-        rows,
-    )
+    _insert(session, UnprotectedSpan, rows, index=["resident_id", "cause", "thing_id"], where=NOT_ENDED)
     announce(session, Change(KIND, "spans", "begun"))
+
+
+def _insert(
+    session: Session,
+    model: type[Base],
+    rows: Sequence[dict[str, Any]],
+    *,
+    index: list[str],
+    where: TextClause | None = None,
+) -> None:
+    """Rows that are there already stay as they are."""
+    table = table_of(model)
+    dialect = session.get_bind().dialect.name
+    insert = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    statement = insert.on_conflict_do_nothing(index_elements=index, index_where=where)
+    session.connection().execute(statement, rows)
 
 
 def _portions(items: Iterable[T]) -> Iterator[list[T]]:

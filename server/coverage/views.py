@@ -22,6 +22,7 @@ from server.db.models import (
     Task,
     UnprotectedSpan,
     User,
+    Window,
 )
 from server.devices.helping import Help
 from server.tasks.views import MASK
@@ -45,7 +46,7 @@ class TaskRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GapView:
-    """One cause, the thing that it stands at by name, and who is on it."""
+    """One cause, the thing that it stands at by name, who is on it, and for declared work its end."""
 
     cause: Cause
     since: datetime
@@ -53,6 +54,7 @@ class GapView:
     thing_id: str
     thing: str
     task: TaskRef | None
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +128,7 @@ def lines(
     rows = session.execute(_within(query, area_ids)).all()
     found = standing(session, resident_ids=[row[0] for row in rows], now=now)
     names, tasks = _things(session, found.values()), _tasks(session, viewer, found.values())
+    ends = _ends(session, found.values())
     return [
         Line(
             resident_id=resident,
@@ -135,7 +138,7 @@ def lines(
             risk=risk,
             since=found[resident].since or now,
             away_until=found[resident].away_until,
-            gaps=tuple(_gap(gap, names, tasks) for gap in found[resident].gaps),
+            gaps=tuple(_gap(gap, names, tasks, ends) for gap in found[resident].gaps),
             task=tasks.get(("resident", resident)),
         )
         for resident, name, area_id, risk, area in rows
@@ -254,16 +257,37 @@ def _within(query: S, area_ids: Collection[str] | None) -> S:
     return query if area_ids is None else query.where(Resident.area_id.in_(area_ids))
 
 
-def _gap(gap: Gap, names: dict[tuple[str, str], str], tasks: dict[tuple[str, str], TaskRef]) -> GapView:
+def _gap(
+    gap: Gap,
+    names: dict[tuple[str, str], str],
+    tasks: dict[tuple[str, str], TaskRef],
+    ends: dict[str, tuple[str, datetime]],
+) -> GapView:
     thing = (gap.thing_kind, gap.thing_id)
     return GapView(
         cause=gap.cause,
         since=gap.since,
         thing_kind=gap.thing_kind,
         thing_id=gap.thing_id,
-        thing=names.get(thing, gap.thing_id if gap.thing_kind != "resident" else ""),
+        thing=_named(gap, names, ends),
         task=tasks.get(thing) if gap.thing_kind != "resident" else None,
+        until=ends[gap.thing_id][1] if gap.thing_kind == "window" and gap.thing_id in ends else None,
     )
+
+
+def _named(gap: Gap, names: dict[tuple[str, str], str], ends: dict[str, tuple[str, datetime]]) -> str:
+    if gap.thing_kind == "resident":
+        return ""
+    if gap.thing_kind == "window":
+        return ends[gap.thing_id][0] if gap.thing_id in ends else ""
+    return names.get((gap.thing_kind, gap.thing_id), gap.thing_id)
+
+
+def _ends(session: Session, standings: Collection[Standing]) -> dict[str, tuple[str, datetime]]:
+    """By number of a window: why work is declared, and until when."""
+    ids = _wanted(standings, "window")
+    query = select(Window.id, Window.reason, Window.until).where(Window.id.in_({int(one) for one in ids}))
+    return {str(row[0]): (row[1], row[2]) for row in session.execute(query)} if ids else {}
 
 
 def _wanted(standings: Collection[Standing] | Any, kind: str) -> set[str]:

@@ -23,7 +23,7 @@ from server.coverage.policy import CoveragePolicy
 from server.coverage.spans import BEAT, JUDGED_TO
 from server.db.base import table_of
 from server.db.database import Change
-from server.db.models import Attachment, Device, Heartbeat, Position, Task
+from server.db.models import Attachment, Device, Heartbeat, Position, Task, Window
 from server.errors import StoreUnavailableError
 from server.policies.service import current
 from server.supervision import survived
@@ -132,7 +132,8 @@ class Watch:
         tasks = {int(change.id) for change in changes if change.kind == "task" and change.what in _OF_TASKS}
         gateways = {change.id for change in changes if change.kind == "desired"}
         positions = {change.id for change in changes if change.kind == "position"}
-        if not (tasks or gateways or positions):
+        windows = {int(change.id) for change in changes if change.kind == "window"}
+        if not (tasks or gateways or positions or windows):
             return set()
         with self._context.database.read() as session:
             for kind, subject in session.execute(
@@ -141,7 +142,12 @@ class Watch:
                 )
             ):
                 (gateways if kind == "gateway" else positions).add(subject)
-            return _residents_at(session, positions=positions, gateways=gateways)
+            homes: set[str] = set()
+            declared = select(Window.scope_kind, Window.scope_id).where(Window.id.in_(windows))
+            for kind, scope in session.execute(declared):
+                if kind in ("resident", "position"):
+                    (homes if kind == "resident" else positions).add(scope)
+            return homes | _residents_at(session, positions=positions, gateways=gateways)
 
 
 _OF_TASKS: Final = frozenset({"opened", "recurred", "cleared"})

@@ -12,6 +12,7 @@ from firmware_profiles import Catalogue
 from server.alarms.texts import RuleTexts
 from server.commissioning.repository import standings
 from server.commissioning.states import Standing, in_home
+from server.coverage.remarks import Remark, remarks
 from server.db.models import (
     Absence,
     Attachment,
@@ -23,6 +24,7 @@ from server.db.models import (
     Resident,
     Station,
     User,
+    Window,
 )
 from server.devices.helping import Help, helps_of
 from server.places.ground import metres
@@ -31,6 +33,7 @@ from server.residents.absences import Away
 from server.tasks import repository as tasks
 from server.tasks.views import TaskView, views
 from server.users.viewer import Viewer
+from server.windows import repository as windows
 
 TASKS: Final = 30
 LOOKS: Final = 20
@@ -47,8 +50,9 @@ class Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Details:
-    """All of a resident. `helps` is by what help can be called from the home;
-    `people` are names by user id; `looks` who looked at the details, newest first."""
+    """All of a resident. `people` are names by user id; `looks` who looked at the details, newest first;
+    `helps` is by what help can be called from the home, `watched` which sensors of daily life are not heard,
+    `works` what is declared there now."""
 
     resident: Resident
     contacts: Sequence[Contact]
@@ -58,6 +62,8 @@ class Details:
     agreed: bool
     unprotected: tuple[str, ...]
     helps: Collection[Help]
+    watched: Remark | None
+    works: Sequence[Window]
     places: Sequence[Place]
     attached: Sequence[str]
     tasks: Sequence[TaskView]
@@ -90,6 +96,11 @@ def of(
         helps={
             one for place in there if place.device for one in helps_of(catalogue.get(place.device.profile))
         },
+        watched=next(
+            iter(remarks(session, viewer, catalogue=catalogue, resident_ids=[key])),
+            None,
+        ),
+        works=windows.at_home(session, key, now=now),
         places=there,
         attached=erasure.attached(session, key),
         tasks=views(session, viewer, past, texts),

@@ -60,6 +60,7 @@ class Deviation:
     limit: int
     hard: bool
     learned_days: int = 0
+    without: frozenset[str] = frozenset()  # kinds of sensor that are silent and were left out
 
 
 def judge(

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from typing import Any, Final
 
@@ -9,7 +10,7 @@ from server.context import Context
 from server.policies import service as policies
 from server.rhythm import repository
 from server.rhythm.policy import RhythmPolicy
-from server.rhythm.traces import Span, days_of, missing_mask, trace
+from server.rhythm.traces import Span, days_of, dead_on, missing_mask, missing_of, trace
 from server.rhythm.usual import Day, learn
 from server.rhythm.watches import Watch, watches
 
@@ -79,7 +80,8 @@ def _gaps(
     policy: RhythmPolicy,
     now: datetime,
 ) -> dict[str, list[Span]]:
-    """By resident: absences and silences that the record knows of."""
+    """By resident: absences, and silences of gateways, that the record knows of; by position: those of its
+    sensor."""
     since = midnight - timedelta(days=policy.learn_days)
     watched = [watch for watch in found.values() if watch is not None]
     sensors = [sensor for watch in watched for sensor in watch.sensors]
@@ -94,10 +96,10 @@ def _gaps(
             now=now,
         )
     for watch in watched:
-        places = {place for sensor in watch.sensors for place in (sensor.gateway_id, sensor.position_id)}
-        spans = [span for place in (watch.resident_id, *places) for span in silent.get(place, [])]
+        gateways = {sensor.gateway_id for sensor in watch.sensors}
+        spans = [span for place in (watch.resident_id, *gateways) for span in silent.get(place, [])]
         absent[watch.resident_id] = absent.get(watch.resident_id, []) + spans
-    return absent
+    return absent | {sensor.position_id: silent.get(sensor.position_id, []) for sensor in sensors}
 
 
 async def _days(
@@ -115,9 +117,14 @@ async def _days(
     days = {day.date: day for day in repository.unpack_days(kept) if day.date >= oldest}
     first = max(oldest, last - timedelta(days=AGAIN_DAYS - 1)) if days else oldest
     read = await trace(context.store, watch, start=_begin(first, policy), end=midnight)
-    spans = gaps.get(watch.resident_id, [])
+    start = _begin(first, policy)
     for day in days_of(read, policy.tz, first=first, last=last):
-        days[day.date] = day
+        dead = dead_on(watch, read.silent, day.date, policy.tz)
+        alive = replace(watch, sensors=tuple(one for one in watch.sensors if one.position_id not in dead))
+        spans = missing_of(alive, read.silent, start=start)
+        spans += [span for sensor in alive.sensors for span in gaps.get(sensor.position_id, [])]
+        days[day.date] = Day(day.date, day.active, missing_mask(spans, day.date, policy.tz))
+    spans = gaps.get(watch.resident_id, [])
     return [
         Day(day.date, day.active, day.missing | missing_mask(spans, day.date, policy.tz))
         for _, day in sorted(days.items())

@@ -5,13 +5,22 @@ from datetime import datetime
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Row, func, or_, select, update
+from sqlalchemy import Row, case, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from server.alarms.texts import GATEWAY_OFFLINE, INACTIVITY
 from server.db.base import table_of
-from server.db.models import Alarm, Gateway, Position, Resident, Rhythm, Task, UnprotectedSpan
+from server.db.models import (
+    Alarm,
+    Gateway,
+    Position,
+    Resident,
+    Rhythm,
+    Task,
+    UnheardSensor,
+    UnprotectedSpan,
+)
 from server.residents import absences as register
 from server.rhythm.core import Fixed
 from server.rhythm.traces import Span
@@ -133,7 +142,11 @@ def silent_spans(
         ),
         or_(Alarm.cleared_at.is_(None), Alarm.cleared_at > since),
     )
-    spans = select(UnprotectedSpan.resident_id, UnprotectedSpan.since, UnprotectedSpan.until).where(
+    owner = case(
+        (UnprotectedSpan.thing_kind == "position", UnprotectedSpan.thing_id),
+        else_=UnprotectedSpan.resident_id,
+    )
+    spans = select(owner, UnprotectedSpan.since, UnprotectedSpan.until).where(
         UnprotectedSpan.resident_id.in_(list(residents)),
         UnprotectedSpan.cause.in_(WITHOUT_DATA),
         or_(UnprotectedSpan.thing_kind != "position", UnprotectedSpan.thing_id.in_(list(positions))),
@@ -144,6 +157,23 @@ def silent_spans(
         for source_id, began, ended in session.execute(query):
             found.setdefault(source_id, []).append(Span(began, now if ended is None else ended))
     return found
+
+
+def fewer(session: Session, residents: Collection[str]) -> set[str]:
+    """Those of these residents who have a sensor of daily life that is not heard now."""
+    query = select(UnheardSensor.resident_id).where(UnheardSensor.resident_id.in_(list(residents)))
+    return set(session.scalars(query))
+
+
+def unheard(session: Session, resident_id: str) -> list[tuple[str, str, datetime]]:
+    """The resident's sensors that are not heard: position, its name, since when."""
+    query = (
+        select(Position.id, Position.name, UnheardSensor.since)
+        .join(UnheardSensor, UnheardSensor.position_id == Position.id)
+        .where(UnheardSensor.resident_id == resident_id)
+        .order_by(UnheardSensor.since, Position.id)
+    )
+    return [(row[0], row[1], row[2]) for row in session.execute(query)]
 
 
 def offline_gateways(session: Session, gateways: Collection[str]) -> set[str]:

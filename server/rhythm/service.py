@@ -55,10 +55,19 @@ class DayLine:
     valid: bool
 
 
+@dataclass(frozen=True, slots=True)
+class UnheardView:
+    """A sensor that is not heard and left out, by its place's name, and since when."""
+
+    position_id: str
+    position: str
+    since: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RhythmView:
     """All of one resident's rhythm. `sentences` by language; `why` where they are missed now; `kinds` are the
-    kinds of sensor that tell: without any, nobody is watched so."""
+    kinds of sensor that tell: without any, nobody is watched so; of `sensors` the `unheard` are left out."""
 
     resident_id: str
     learned: Learned
@@ -66,6 +75,8 @@ class RhythmView:
     learned_until: datetime | None
     last_active_at: datetime | None
     kinds: list[str]
+    sensors: int
+    unheard: list[UnheardView]
     sentences: dict[str, list[str]]
     why: dict[str, str] | None
     days: list[DayLine]
@@ -152,6 +163,7 @@ def _read(
         absent = repository.absences(session, [resident_id], since=since, until=now).get(resident_id, [])
         watch = watches(session, context.catalogue, residents=[resident_id]).get(resident_id)
         why = _why(session, resident_id, policy)
+        unheard = [UnheardView(*row) for row in repository.unheard(session, resident_id)]
     learned = repository.unpack_learned(row.learned) if row is not None else Learned()
     fixed = repository.unpack_fixed(row.fixed) if row is not None else Fixed()
     local = now.astimezone(policy.tz)
@@ -162,6 +174,8 @@ def _read(
         learned_until=row.learned_until if row is not None else None,
         last_active_at=row.last_active_at if row is not None else None,
         kinds=sorted(watch.kinds) if watch is not None else [],
+        sensors=len(watch.sensors) if watch is not None else 0,
+        unheard=unheard,
         sentences={
             language: words.sentences(learned, fixed, language, needed=policy.minimum_days)
             for language in ("zh", "en")

@@ -3,7 +3,8 @@
 Read in slots of five minutes, so that a sensor that speaks each second costs no more than a quiet one.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -29,11 +30,11 @@ class Span:
 @dataclass(frozen=True, slots=True)
 class Trace:
     """Activity (moments, in order, with the point that told; those of the stores' buckets are a slot's
-    beginning), and the spans in which a sensor that should have spoken did not.
-    """
+    beginning), and the spans in which a sensor that should have spoken did not: together, and by position."""
 
     active: list[tuple[datetime, str]] = field(default_factory=list)
     missing: list[Span] = field(default_factory=list)
+    silent: Mapping[str, list[Span]] = field(default_factory=dict)
 
     def last(self) -> tuple[datetime, str] | None:
         """The newest activity."""
@@ -43,15 +44,43 @@ class Trace:
 async def trace(store: TimeSeriesStore, watch: Watch, *, start: datetime, end: datetime) -> Trace:
     """The trace of a resident from `start` up to `end`. Raises StoreUnavailableError."""
     active: list[tuple[datetime, str]] = []
-    missing: list[Span] = []
+    silent: dict[str, list[Span]] = {}
     for sensor in watch.sensors:
         moments, heard = await _sensor(store, sensor, start, end)
         active += moments
-        missing += silences(sensor, sorted(heard), start=start, end=end)
+        silent[sensor.position_id] = silences(sensor, sorted(heard), start=start, end=end)
+    return Trace(sorted(active), missing_of(watch, silent, start=start), silent)
+
+
+def missing_of(watch: Watch, silent: Mapping[str, list[Span]], *, start: datetime) -> list[Span]:
+    """The spans from `start` on in which one of the watch's sensors was silent, or none was there yet."""
+    missing = [span for sensor in watch.sensors for span in silent.get(sensor.position_id, ())]
     if watch.sensors:
         there = min(sensor.since for sensor in watch.sensors)
         missing += [Span(start, there)] if there > start else []
-    return Trace(sorted(active), merged(missing))
+    return merged(missing)
+
+
+def heard_of(watch: Watch, silent: Mapping[str, list[Span]], *, now: datetime) -> Watch:
+    """The watch without the sensors that are silent now."""
+    lately = now - timedelta(minutes=SLOT)
+    heard = (
+        sensor
+        for sensor in watch.sensors
+        if all(span.end < lately for span in silent.get(sensor.position_id, ()))
+    )
+    return replace(watch, sensors=tuple(heard))
+
+
+def dead_on(watch: Watch, silent: Mapping[str, list[Span]], day: date, zone: ZoneInfo) -> frozenset[str]:
+    """The positions whose sensor said nothing on that whole day, while another of the home did: such a day is
+    learned from the others. When gateways were away the record says."""
+    mute = {
+        sensor.position_id
+        for sensor in watch.sensors
+        if missing_mask(silent.get(sensor.position_id, []), day, zone) == ALL_DAY
+    }
+    return frozenset(mute) if len(mute) < len(watch.sensors) else frozenset()
 
 
 async def water_use(

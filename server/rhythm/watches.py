@@ -1,6 +1,6 @@
 """The sensors that tell of a resident's life: which positions, by which points, through which gateways."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -35,7 +35,12 @@ class Watch:
     @property
     def kinds(self) -> frozenset[str]:
         """Which kinds of sensor there are: motion, bed, door, water."""
-        return frozenset(sign.kind for sensor in self.sensors for sign in sensor.signs)
+        return kinds_of(self.sensors)
+
+
+def kinds_of(sensors: Iterable[Sensor]) -> frozenset[str]:
+    """Which kinds these sensors are: motion, bed, door, water."""
+    return frozenset(sign.kind for sensor in sensors for sign in sensor.signs)
 
 
 def watches(

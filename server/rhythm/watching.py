@@ -1,7 +1,8 @@
 """Each minute: who is missed now? Whoever is due is looked at in the store, and an alarm is raised or ended.
 
 Several servers may do so at once: a quiet that began at one moment has one number, and is recorded once.
-Nothing is concluded while a sensor or its gateway is silent (coverage tells of that) or the resident is away.
+A sensor that is silent, or whose gateway is, is left out (coverage tells of that): the others go on. Nothing
+is concluded where none is left, or while the resident is away.
 """
 
 import asyncio
@@ -25,9 +26,9 @@ from server.policies import service as policies
 from server.rhythm import repository
 from server.rhythm.core import Deviation, Fixed, State, earliest_look, judge, next_look
 from server.rhythm.policy import RhythmPolicy
-from server.rhythm.traces import Span, Trace, days_of, trace, water_use
+from server.rhythm.traces import Span, Trace, days_of, heard_of, missing_of, trace, water_use
 from server.rhythm.usual import SLOT, Learned, up_today
-from server.rhythm.watches import Watch, watches
+from server.rhythm.watches import Watch, kinds_of, watches
 from server.supervision import survived
 
 log = structlog.get_logger(__name__)
@@ -37,6 +38,8 @@ BACK: Final = timedelta(hours=48)
 """How far back the store is asked: longer than the slowest heartbeat of a home's sensors (25 h)."""
 SOON: Final = timedelta(minutes=5)
 SERVER: Final = "server"
+_BODY: Final = frozenset({"motion", "bed"})
+"""Kinds of sensor that see a person, not what they use."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +51,7 @@ class Suspect:
     fixed: Fixed
     heard_at: datetime | None
     fresh_from: datetime | None
+    cut_off: frozenset[str] = frozenset()  # gateways that are not there
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +140,7 @@ def why(found: Deviation) -> dict[str, Any]:
         "since": found.since.isoformat(),
         "usual": found.usual,
         "days": found.learned_days,
+        **({"without": sorted(found.without)} if found.without else {}),
     }
 
 
@@ -154,6 +159,7 @@ def _begin(context: Context, now: datetime) -> Round:
         gateways = {sensor.gateway_id for watch in watched.values() for sensor in watch.sensors}
         away = repository.offline_gateways(session, gateways)
         heard = {alarm.source_id: repository.last_active(session, alarm.source_id) for alarm in open_ones}
+        fewer = repository.fewer(session, residents)
     later: dict[str, datetime] = {}
     suspects: list[Suspect] = []
     for row in rows:
@@ -163,7 +169,8 @@ def _begin(context: Context, now: datetime) -> Round:
             later[row.resident_id] = look or now + timedelta(hours=1)
             continue
         learned, fixed = repository.unpack_learned(row.learned), repository.unpack_fixed(row.fixed)
-        if row.last_active_at is not None and row.last_active_at <= now:
+        certain = row.resident_id not in fewer  # with fewer sensors other times count: look
+        if certain and row.last_active_at is not None and row.last_active_at <= now:
             at = earliest_look(learned, fixed, policy, last=row.last_active_at, kinds=watch.kinds, now=now)
             if at > now:
                 later[row.resident_id] = at
@@ -178,6 +185,7 @@ def _begin(context: Context, now: datetime) -> Round:
                 fixed=fixed,
                 heard_at=row.last_active_at,
                 fresh_from=max(after, default=None),
+                cut_off=frozenset(away & {sensor.gateway_id for sensor in watch.sensors}),
             )
         )
     open_watches = [
@@ -204,7 +212,7 @@ def _not_now(watch: Watch | None, absent: list[Span], away: set[str], *, now: da
     until = [span.end for span in absent if span.start <= now < span.end]
     if until:
         return max(until)
-    if watch is not None and any(sensor.gateway_id in away for sensor in watch.sensors):
+    if watch is not None and all(sensor.gateway_id in away for sensor in watch.sensors):
         return now + SOON
     return None
 
@@ -213,31 +221,44 @@ async def _look_at(
     context: Context, policy: RhythmPolicy, suspect: Suspect, *, now: datetime
 ) -> tuple[datetime, Deviation | None]:
     """When to look next, and what is not as usual."""
-    watch = suspect.watch
-    read = await trace(context.store, watch, start=now - BACK, end=now)
+    read = await trace(context.store, suspect.watch, start=now - BACK, end=now)
+    watch, learned = still_heard(suspect, read, now=now)
+    if not watch.sensors:
+        return now + SOON, None
     begin = min(sensor.since for sensor in watch.sensors)
+    read = replace(read, missing=missing_of(watch, read.silent, start=now - BACK))
     fresh = fresh_from(read, start=begin, after=suspect.fresh_from, now=now)
     if fresh is None:
         return now + SOON, None
     litres = None
-    if "water" in watch.kinds and suspect.learned.on(now.astimezone(policy.tz).date()) is None:
+    if "water" in watch.kinds and learned.on(now.astimezone(policy.tz).date()) is None:
         start = now - timedelta(hours=policy.fixed_water_hours)
         litres = sum(amount for _, amount in await water_use(context.store, watch, start=start, end=now))
     state = state_of(
         read,
         policy,
-        suspect.learned,
+        learned,
         kinds=watch.kinds,
         heard_at=suspect.heard_at,
         fresh_from=fresh,
         now=now,
     )
     state = replace(state, litres=litres)
-    found = judge(suspect.learned, suspect.fixed, policy, state, now=now)
+    found = judge(learned, suspect.fixed, policy, state, now=now)
     if found is None:
-        look = next_look(suspect.learned, suspect.fixed, policy, state, now=now)
+        look = next_look(learned, suspect.fixed, policy, state, now=now)
         return max(look, now + timedelta(minutes=1)), None
-    return now + SOON, found
+    lost = [sensor for sensor in suspect.watch.sensors if sensor not in watch.sensors]
+    return now + SOON, replace(found, without=kinds_of(lost))
+
+
+def still_heard(suspect: Suspect, read: Trace, *, now: datetime) -> tuple[Watch, Learned]:
+    """The sensors that are neither silent nor cut off, and what is learned as far as it holds for them: what
+    was learned with motion or a bed says little of doors and water alone, for which the fixed times count."""
+    there = tuple(sensor for sensor in suspect.watch.sensors if sensor.gateway_id not in suspect.cut_off)
+    watch = heard_of(replace(suspect.watch, sensors=there), read.silent, now=now)
+    whole = len(watch.sensors) == len(suspect.watch.sensors)
+    return watch, suspect.learned if whole or watch.kinds & _BODY else Learned()
 
 
 async def _maybe_end(context: Context, alarm: Alarm, suspect: Suspect | None, *, now: datetime) -> None:

@@ -1,6 +1,6 @@
 """The reason of a deviation and what is learned, as plain sentences in both languages. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, tzinfo
 from typing import Any, Final
 
@@ -24,6 +24,18 @@ _REASONS: Final[Mapping[str, Mapping[str, str]]] = {
         "home_water_high": "{litres} L of water in 24 h",
         "home_water_low": "only {litres} L of water in 24 h",
     },
+}
+_WITHOUT: Final[Mapping[str, tuple[str, str, Mapping[str, str]]]] = {
+    "zh": (
+        "（{kinds}设备没有信号，未计入）",
+        "、",
+        {"motion": "人体", "door": "门磁", "water": "用水", "bed": "床垫"},
+    ),
+    "en": (
+        " (judged without silent sensors: {kinds})",
+        ", ",
+        {"motion": "motion", "door": "doors", "water": "water", "bed": "bed"},
+    ),
 }
 _SPANS: Final = {
     "zh": ("{hours} 小时 {minutes} 分", "{hours} 小时", "{minutes} 分钟"),
@@ -67,7 +79,13 @@ def reason(why: Mapping[str, Any], language: str, *, zone: tzinfo) -> str:
         return words.format(litres=f"{why['litres']:g}")
     usual, since = int(why["usual"]), datetime.fromisoformat(why["since"])
     shown = clock(usual) if why["kind"] == "not_up" else span(usual, language)
-    return words.format(usual=shown, since=_when(since, zone))
+    return words.format(usual=shown, since=_when(since, zone)) + _without(why.get("without", ()), language)
+
+
+def _without(kinds: Iterable[str], language: str) -> str:
+    form, between, names = _WITHOUT[language]
+    said = between.join(names[kind] for kind in kinds if kind in names)
+    return form.format(kinds=said) if said else ""
 
 
 def sentences(learned: Learned, fixed: Fixed, language: str, *, needed: int) -> list[str]:

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from server.db.models import Attachment, Device, Position, TaskEvent, Window
 from server.users import areas
-from server.windows.core import Declared, Place
+from server.windows.core import WORK, Declared, Place
 
 _NOW = (Window.since <= bindparam("now"), Window.until > bindparam("now"), Window.ended_at.is_(None))
 _RUNNING = select(
@@ -69,3 +69,19 @@ def listed(session: Session, *, ended_after: datetime, limit: int = 200) -> Sequ
     lasts = or_(Window.ended_at.is_(None), Window.ended_at > ended_after)
     query = select(Window).where(Window.until > ended_after, lasts)
     return session.scalars(query.order_by(Window.since.desc(), Window.id.desc()).limit(limit)).all()
+
+
+def at_home(session: Session, resident_id: str, *, now: datetime) -> Sequence[Window]:
+    """The work that is declared now at a resident's home, or at a place in it; what ends last first."""
+    places = select(Position.id).where(Position.resident_id == resident_id)
+    query = select(Window).where(
+        Window.kind == WORK,
+        or_(
+            (Window.scope_kind == "resident") & (Window.scope_id == resident_id),
+            (Window.scope_kind == "position") & Window.scope_id.in_(places),
+        ),
+        Window.since <= now,
+        Window.until > now,
+        Window.ended_at.is_(None),
+    )
+    return session.scalars(query.order_by(Window.until.desc())).all()

@@ -31,7 +31,7 @@ from server.db.models.people import (
 from server.db.models.places import Area, Position, Resident, Station, Well, WellUpstream
 from server.db.models.policies import SealCheck, StoredPolicy
 from server.db.models.quarantine import QuarantinedMessage
-from server.db.models.residents import Absence, Consent, Contact, Rhythm, UnprotectedSpan
+from server.db.models.residents import Absence, Consent, Contact, Rhythm, UnheardSensor, UnprotectedSpan
 from server.db.models.tasks import Task, TaskEvent, TaskPhoto, TaskWatcher
 from server.db.models.wells import WellEntry
 from server.db.models.windows import Window
@@ -78,6 +78,7 @@ __all__ = [
     "TaskEvent",
     "TaskPhoto",
     "TaskWatcher",
+    "UnheardSensor",
     "UnprotectedSpan",
     "User",
     "WebSession",

@@ -105,8 +105,19 @@ class UnprotectedSpan(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     resident_id: Mapped[str] = mapped_column(ForeignKey("residents.id"))
-    cause: Mapped[str]  # gateway, silent, battery, untested, retest, removed
-    thing_kind: Mapped[str]  # gateway, position
+    cause: Mapped[str]  # `server.coverage.core.Cause`
+    thing_kind: Mapped[str]  # gateway, position, window, resident
     thing_id: Mapped[str]
     since: Mapped[datetime]
     until: Mapped[datetime | None]
+
+
+class UnheardSensor(Base):
+    """A sensor of a resident's daily life that is not heard now, and since when (`server.coverage`): quiet is
+    judged by the others until it speaks again."""
+
+    __tablename__ = "unheard_sensors"
+
+    position_id: Mapped[str] = mapped_column(ForeignKey("positions.id"), primary_key=True)
+    resident_id: Mapped[str] = mapped_column(ForeignKey("residents.id"), index=True)
+    since: Mapped[datetime]

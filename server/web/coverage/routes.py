@@ -39,6 +39,7 @@ def unprotected(
         here="coverage:now",
         counts=page.counts,
         lines=page.lines,
+        remarks=page.remarks,
         next_offset=offset + PAGE if page.more else None,
         areas=areas,
         area=area,

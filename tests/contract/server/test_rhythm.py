@@ -149,10 +149,9 @@ def open_alarm(context: Context) -> Alarm | None:
 
 
 def occurrences(context: Context, rule: str = INACTIVITY) -> list[Occurrence]:
+    query = select(Occurrence).where(Occurrence.rule == rule).order_by(Occurrence.id)
     with context.database.read() as session:
-        return list(
-            session.scalars(select(Occurrence).where(Occurrence.rule == rule).order_by(Occurrence.id))
-        )
+        return list(session.scalars(query))
 
 
 def press(context: Context, rule: str, *, at: datetime, seq: int) -> None:
@@ -207,8 +206,7 @@ def _room(catalogue: Catalogue) -> Watch:
 
 
 async def test_somebody_who_does_not_get_up_is_missed_once(context: Context) -> None:
-    """A warning first, major when it lasts; said once by however many rounds and servers; ended by the next
-    activity, while the task stays for people."""
+    """A warning first, then major; said once by however many servers; ended by the next activity."""
     night = moment(TODAY, 0)
     await live(context.store, until=NOON, active_until=night)
     assert await learning.learn_all(context, now=NOON) == 2

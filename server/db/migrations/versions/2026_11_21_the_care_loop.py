@@ -230,6 +230,20 @@ def _residents() -> None:
         sqlite_where=sa.text("until IS NULL"),
         postgresql_where=sa.text("until IS NULL"),
     )
+    op.create_table(
+        "unheard_sensors",
+        sa.Column("position_id", sa.String(), nullable=False),
+        sa.Column("resident_id", sa.String(), nullable=False),
+        sa.Column("since", UtcDateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["position_id"], ["positions.id"], name=op.f("fk_unheard_sensors_position_id_positions")
+        ),
+        sa.ForeignKeyConstraint(
+            ["resident_id"], ["residents.id"], name=op.f("fk_unheard_sensors_resident_id_residents")
+        ),
+        sa.PrimaryKeyConstraint("position_id", name=op.f("pk_unheard_sensors")),
+    )
+    op.create_index(op.f("ix_unheard_sensors_resident_id"), "unheard_sensors", ["resident_id"], unique=False)
 
 
 def _work() -> None:

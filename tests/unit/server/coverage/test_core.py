@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.coverage.core import BACKLOG, Cause, Gap, Place, Rules, both, gaps, step, union
+from server.coverage.core import BACKLOG, Cause, Gap, Place, Rules, Work, both, gaps, step, unheard, union
 from server.devices.battery import BatteryState
 from server.devices.helping import Help
 
@@ -44,7 +44,7 @@ def found(*places: Place, rules: Rules = RULES) -> list[tuple[str, str, datetime
 
 
 def test_without_a_sensor_it_counts_from_when_they_were_written_down() -> None:
-    def since(*places: Place, **known: datetime) -> datetime:
+    def since(*places: Place, **known: Any) -> datetime:
         (gap,) = gaps("r1", places, RULES, now=NOW, **known)
         return gap.since
 
@@ -128,6 +128,35 @@ def test_a_sensor_that_moved_within_the_home_is_not_missed_where_it_was() -> Non
     left = place(position_id="old", device_id=None, removed_at=NOW - DAY)
     assert found(left, place()) == []
     assert found(left, place(helps=frozenset({Help.FALL}))) == [("removed", "old", NOW - DAY)]
+
+
+def test_daily_life_is_not_watched_only_where_no_sensor_that_tells_of_it_is_heard() -> None:
+    """One of two is enough; a cause that is told of already is not told twice."""
+    silent = {"last_at": NOW - 26 * HOUR, "tells": True, "helps": frozenset()}
+    room = place(position_id="room", **silent)
+    works = place(position_id="hall", tells=True, helps=frozenset())
+    assert found(place(), room, works) == []
+    assert [one.position_id for one in unheard([room, works], now=NOW)] == ["room"]
+    late = place(position_id="late", **{**silent, "last_at": NOW - 25.5 * HOUR})
+    assert found(place(), room, late) == [("rhythm", "r1", NOW - 25.5 * HOUR)]
+    assert found(place(), place(position_id="fall", tells=True, last_at=NOW - 26 * HOUR)) == [
+        ("silent", "fall", NOW - 26 * HOUR)
+    ]
+    away = {"gateway_away_since": NOW - HOUR}
+    assert found(place(**away), place(position_id="room", tells=True, helps=frozenset(), **away)) == [
+        ("gateway", "gw", NOW - HOUR)
+    ]
+
+
+def test_work_at_the_home_or_at_its_protecting_sensor_is_a_gap() -> None:
+    def causes(*works: Work) -> list[tuple[str, str, datetime]]:
+        comfort = place(position_id="room", helps=frozenset())
+        found = gaps("r1", [place(), comfort], RULES, now=NOW, works=works)
+        return [(gap.cause, gap.thing_id, gap.since) for gap in found]
+
+    assert causes(Work(window_id=7, since=NOW - HOUR)) == [("work", "7", NOW - HOUR)]
+    assert causes(Work(window_id=8, since=NOW - HOUR, position_id="bed")) == [("work", "8", NOW - HOUR)]
+    assert causes(Work(window_id=9, since=NOW - HOUR, position_id="room")) == []
 
 
 def test_one_gateway_is_one_cause_for_all_its_sensors() -> None:
