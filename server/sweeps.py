@@ -14,6 +14,7 @@ from typing import Final
 from server.clock import now
 from server.commissioning import service as commissioning
 from server.context import Context
+from server.dispatch import losing
 from server.gateways import service as gateways
 from server.notify import probing
 from server.notify.channels import AddressBook, carry
@@ -80,6 +81,7 @@ SWEEPS: Final = (
     Sweep("retention", 600.0, retention.sweep),
     Sweep("welfare", 10.0, calls.look),
     Sweep("planned", 10.0, following.sweep),
+    Sweep("left", 5.0, losing.sweep),
     Sweep("samples", 3_600.0, reviews.sweep),
 )
 

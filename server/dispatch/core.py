@@ -3,7 +3,12 @@
 A playbook's steps are told one after the other. A step waits for its time limit, is told again as often as
 it says, and then hands on to the next; one that reaches nobody hands on at once. Whoever accepts first has
 the task: what was still to be told is cancelled and those who had been told hear who has it. Whoever has it
-must arrive in time, or the next step is told. Each time that a chain begins anew counts as a `run`.
+must arrive in time, or the next step is told; must answer a further emergency, or the chain begins anew; and
+is reminded of what they have not ended. A chain that nobody answers tells its last round again and again, if
+the playbook says so. Each time that a chain begins anew counts as a `run`.
+
+Nothing open is ever without a row that falls due: a chain that waits, an arrival that is awaited, an end that
+somebody is reminded of.
 
 `decide` is the one door. What it returns is written in the transaction in which the thing happened.
 """
@@ -47,6 +52,8 @@ class StepKind(StrEnum):
     CALL = "call"  # a step of the playbook
     END = "end"  # the whole chain is told and nobody has answered
     ARRIVAL = "arrival"  # the holder should be there by now
+    ANSWER = "answer"  # the holder should have answered to a further emergency by now
+    UNFINISHED = "unfinished"  # whoever has it should have ended it by now
     AGAIN = "again"  # tell the holder: another occurrence, or the task is now theirs
     TAKEN = "taken"  # tell the others who has it
     INFORM = "inform"  # tell those whom it concerns, though they need not go
@@ -58,17 +65,25 @@ class Happened(StrEnum):
 
     OPENED = "opened"
     WORSE = "worse"  # another, worse alarm joined
+    OUTGROWN = "outgrown"  # … an emergency, graver than what its holder took: somebody is sought anew
     RECURRED = "recurred"
+    URGENT = "urgent"  # recurred, and what came is critical or major
+    HEARD = "heard"  # its holder has answered to that
+    UNHEARD = "unheard"  # … has not, in time
     REOPENED = "reopened"  # recurred after it was resolved
     TOLD = "told"  # the step that fell due told somebody
     NOBODY = "nobody"  # … found nobody to tell
+    UNANSWERED = "unanswered"  # … was the chain's end
     ACKNOWLEDGED = "acknowledged"
     DEPARTED = "departed"
     ARRIVED = "arrived"
     GIVEN = "given"  # handed to somebody, who has not answered
     SNOOZED = "snoozed"  # put off until a time by whoever has it, or before anybody has
     NOT_ARRIVED = "not_arrived"
-    ENDED = "ended"  # resolved, closed or cancelled
+    LEFT = "left"  # whoever had it is not among us any more
+    REMINDED = "reminded"  # whoever has it was told that it has not ended
+    RESOLVED = "resolved"
+    ENDED = "ended"  # closed or cancelled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,10 +111,14 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Playbook:
-    """The steps, and the seconds in which whoever accepts has to be there (None: no limit)."""
+    """The steps; the seconds in which whoever accepts has to be there (None: no limit), after which the last
+    round is told again where nobody has answered (None: not), and after which whoever is there, or has
+    helped, is reminded to end it."""
 
     steps: tuple[Step, ...]
     arrive_within_s: int | None = None
+    again_every_s: int | None = None
+    close_within_s: int = 86_400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,6 +167,8 @@ _NOTHING: Final = Decision()
 
 FIRST: Final = 1
 """The number of a chain's first run. It begins with step 0, turn 0."""
+PATIENCE_S: Final = 60
+"""How long a holder has to answer where no step of the playbook waits: the field's first answer time."""
 
 
 def decide(
@@ -174,6 +195,30 @@ def _worse(playbook: Playbook, standing: Standing, now: datetime) -> Decision:
         return _begin(playbook, standing, now)
     arrival = () if standing.state is TaskState.ON_SITE else _arrival(playbook, standing, now)
     return Decision(plan=(*_again(standing, now).plan, *arrival))
+
+
+def _outgrown(_playbook: Playbook, standing: Standing, now: datetime) -> Decision:
+    plan = (*_again(standing, now, run=standing.run + 1).plan, _call(standing.run + 1, 0, now))
+    return Decision(plan=plan, cancel=_ALL)
+
+
+def _urgent(playbook: Playbook, standing: Standing, now: datetime) -> Decision:
+    """Its holder has as long to answer as the first step that waits; then the chain begins anew."""
+    if not standing.held:
+        return _recurred(playbook, standing, now)
+    waits = next((step.within_s for step in playbook.steps if step.within_s), PATIENCE_S)
+    due_at = now + timedelta(seconds=waits)
+    answer = Planned(kind=StepKind.ANSWER, due_at=due_at, run=standing.run)
+    arrival = () if standing.state is TaskState.ON_SITE else _arrival(playbook, standing, now)
+    return Decision(plan=(*_again(standing, now).plan, answer, *arrival))
+
+
+def _heard(_playbook: Playbook, _standing: Standing, _now: datetime) -> Decision:
+    return Decision(cancel=frozenset({StepKind.ANSWER}))
+
+
+def _anew(_playbook: Playbook, standing: Standing, now: datetime) -> Decision:
+    return Decision(plan=(_call(standing.run + 1, 0, now),), cancel=_ALL)
 
 
 def _recurred(playbook: Playbook, standing: Standing, now: datetime) -> Decision:
@@ -204,21 +249,43 @@ def _onward(playbook: Playbook, standing: Standing, due_at: datetime) -> Decisio
     return Decision(plan=(Planned(kind=StepKind.END, due_at=due_at, run=standing.run),))
 
 
+def _unanswered(playbook: Playbook, standing: Standing, now: datetime) -> Decision:
+    """The last round once more: the last step that waits, and those that are told together with it."""
+    if playbook.again_every_s is None:
+        return _NOTHING
+    number = len(playbook.steps) - 1
+    while number and playbook.steps[number - 1].within_s == 0:
+        number -= 1
+    due_at = now + timedelta(seconds=playbook.again_every_s)
+    return Decision(plan=(_call(standing.run + 1, number, due_at, playbook.steps[number].repeat),))
+
+
 def _acknowledged(playbook: Playbook, standing: Standing, now: datetime) -> Decision:
     taken = Planned(kind=StepKind.TAKEN, due_at=now, run=standing.run)
-    return Decision(plan=(taken, *_arrival(playbook, standing, now)), cancel=_ALL, cancel_sends=True)
+    return Decision(plan=(taken, _awaited(playbook, standing, now)), cancel=_ALL, cancel_sends=True)
 
 
 def _departed(playbook: Playbook, standing: Standing, now: datetime) -> Decision:
-    return Decision(plan=_arrival(playbook, standing, now), cancel=frozenset({StepKind.ARRIVAL}))
+    cancel = frozenset({StepKind.ARRIVAL, StepKind.UNFINISHED, StepKind.ANSWER})
+    return Decision(plan=(_awaited(playbook, standing, now),), cancel=cancel)
 
 
-def _arrived(_playbook: Playbook, _standing: Standing, _now: datetime) -> Decision:
-    return Decision(cancel=_ALL - {StepKind.TAKEN}, cancel_sends=False)
+def _arrived(playbook: Playbook, standing: Standing, now: datetime) -> Decision:
+    await_end = (_unfinished(playbook, standing, now),)
+    return Decision(plan=await_end, cancel=_ALL - {StepKind.TAKEN}, cancel_sends=True)
+
+
+def _reminded(playbook: Playbook, standing: Standing, now: datetime) -> Decision:
+    return Decision(plan=(_unfinished(playbook, standing, now, turn=standing.turn + 1),))
+
+
+def _resolved(playbook: Playbook, standing: Standing, now: datetime) -> Decision:
+    plan = (_unfinished(playbook, standing, now),)
+    return Decision(plan=plan, cancel=frozenset(StepKind), cancel_sends=True)
 
 
 def _given(playbook: Playbook, standing: Standing, now: datetime) -> Decision:
-    number = max(standing.number, 0)
+    number = _within(playbook, standing.number)
     later = now + timedelta(seconds=playbook.steps[number].within_s)
     tell = Planned(kind=StepKind.AGAIN, due_at=now, run=standing.run + 1)
     return Decision(plan=(tell, _call(standing.run + 1, number, later)), cancel=_ALL, cancel_sends=True)
@@ -237,14 +304,20 @@ def _snoozed(playbook: Playbook, standing: Standing, until: datetime) -> Decisio
     """All that was to be told is cancelled. At that time whoever has it is told again and has to arrive as
     ever; where nobody has it, the chain goes on at the step where it was."""
     if not standing.held:
-        plan = (_call(standing.run + 1, max(standing.number, 0), until),)
+        plan = (_call(standing.run + 1, _within(playbook, standing.number), until),)
         return Decision(plan=plan, cancel=_ALL, cancel_sends=True)
-    arrival = () if standing.state is TaskState.ON_SITE else _arrival(playbook, standing, until)
-    return Decision(plan=(*_again(standing, until).plan, *arrival), cancel=_ALL - {StepKind.TAKEN})
+    held = (*_again(standing, until).plan, _awaited(playbook, standing, until))
+    return Decision(plan=held, cancel=_ALL - {StepKind.TAKEN})
 
 
-def _again(standing: Standing, now: datetime) -> Decision:
-    return Decision(plan=(Planned(kind=StepKind.AGAIN, due_at=now, run=standing.run),))
+def _again(standing: Standing, now: datetime, *, run: int | None = None) -> Decision:
+    run = standing.run if run is None else run
+    return Decision(plan=(Planned(kind=StepKind.AGAIN, due_at=now, run=run),))
+
+
+def _within(playbook: Playbook, number: int) -> int:
+    """The step of that number, of a playbook that may have become shorter meanwhile."""
+    return min(max(number, 0), len(playbook.steps) - 1)
 
 
 def _call(run: int, number: int, due_at: datetime, turn: int = 0) -> Planned:
@@ -258,18 +331,38 @@ def _arrival(playbook: Playbook, standing: Standing, now: datetime) -> tuple[Pla
     return (Planned(kind=StepKind.ARRIVAL, due_at=due_at, run=standing.run),)
 
 
+def _unfinished(playbook: Playbook, standing: Standing, now: datetime, *, turn: int = 0) -> Planned:
+    due_at = now + timedelta(seconds=playbook.close_within_s)
+    return Planned(kind=StepKind.UNFINISHED, due_at=due_at, run=standing.run, turn=turn)
+
+
+def _awaited(playbook: Playbook, standing: Standing, now: datetime) -> Planned:
+    """What is awaited of whoever has it: that they arrive, or else that they end it."""
+    if standing.state is not TaskState.ON_SITE and (arrival := _arrival(playbook, standing, now)):
+        return arrival[0]
+    return _unfinished(playbook, standing, now)
+
+
 _ANSWERS: Final[dict[Happened, Callable[[Playbook, Standing, datetime], Decision]]] = {
     Happened.OPENED: _begin,
     Happened.WORSE: _worse,
+    Happened.OUTGROWN: _outgrown,
     Happened.RECURRED: _recurred,
+    Happened.URGENT: _urgent,
+    Happened.HEARD: _heard,
+    Happened.UNHEARD: _anew,
     Happened.REOPENED: _begin,
     Happened.TOLD: _told,
     Happened.NOBODY: _nobody,
+    Happened.UNANSWERED: _unanswered,
     Happened.ACKNOWLEDGED: _acknowledged,
     Happened.DEPARTED: _departed,
     Happened.ARRIVED: _arrived,
     Happened.GIVEN: _given,
     Happened.SNOOZED: _snoozed,
     Happened.NOT_ARRIVED: _not_arrived,
+    Happened.LEFT: _anew,
+    Happened.REMINDED: _reminded,
+    Happened.RESOLVED: _resolved,
     Happened.ENDED: _ended,
 }

@@ -16,15 +16,20 @@ from server.db.models import Delivery, DispatchStep, Task
 from server.dispatch import playbooks
 from server.dispatch.core import FIRST, Ask, Happened, Playbook, Standing, StepKind, decide
 from server.dispatch.playbooks import Subject
-from server.tasks.states import TaskState
+from server.tasks.states import HELD, TaskState
 
-_FRESH: Final = frozenset({Happened.OPENED, Happened.WORSE, Happened.REOPENED})
+_ANEW: Final = frozenset(
+    {Happened.OPENED, Happened.WORSE, Happened.OUTGROWN, Happened.REOPENED, Happened.UNHEARD, Happened.LEFT}
+)
+_FRESH: Final = _ANEW | {Happened.UNANSWERED}
 """A new run, and with it the playbook that counts now."""
+_WAITS: Final = frozenset({Happened.RECURRED, Happened.URGENT, Happened.WORSE})
+"""What a holder has not answered to yet goes on waiting for it."""
 _WAKES: Final = frozenset({Severity.CRITICAL, Severity.MAJOR})
 """Another occurrence of these ends a snooze; a lesser one waits until it is over."""
 _LOOK_BACK: Final = 5
 _CHAIN: Final = (StepKind.CALL, StepKind.END)
-_ONCE: Final = frozenset({StepKind.AGAIN, StepKind.ARRIVAL})
+_ONCE: Final = frozenset({StepKind.AGAIN, StepKind.ARRIVAL, StepKind.ANSWER, StepKind.UNFINISHED})
 _GOES_ON: Final = select(
     exists().where(
         DispatchStep.task_id == bindparam("task_id"),
@@ -60,7 +65,8 @@ def breach_happened(
 ) -> None:
     """Plans what follows from another breach or occurrence; `state` is the task's after it. While the chain
     goes on anyway, a further press costs one look and no more: alarms come this way."""
-    if what is Happened.RECURRED and not Standing(state=state).held and _goes_on(session, task_id):
+    joined = what in (Happened.RECURRED, Happened.URGENT)
+    if joined and not Standing(state=state).held and _goes_on(session, task_id):
         return
     happened(session, session.get_one(Task, task_id, populate_existing=True), what, now=now)
 
@@ -72,10 +78,11 @@ def _goes_on(session: Session, task_id: int) -> bool:
 def happened(session: Session, task: Task, what: Happened, *, now: datetime) -> None:
     """Plans what follows from `what`. `task.state` is the state after it."""
     asleep = task.snoozed_until is not None and task.snoozed_until > now
-    if what is Happened.RECURRED and asleep:
-        if task.severity not in _WAKES:
+    if what in (Happened.RECURRED, Happened.URGENT) and asleep:
+        if what is Happened.RECURRED and task.severity not in _WAKES:
             return
-        what = Happened.WORSE
+        if TaskState(task.state) not in HELD:
+            what = Happened.WORSE
     task.snoozed_until = None
     _follow(session, task, what, now=now)
 
@@ -91,6 +98,12 @@ def _follow(
     session: Session, task: Task, what: Happened, *, now: datetime, until: datetime | None = None
 ) -> None:
     standing, playbook_id = standing_of(session, task)
+    if what is Happened.URGENT and standing.held:
+        task.unheard_at = task.unheard_at or now
+    elif what not in _WAITS:
+        task.unheard_at = None
+    if what in _ANEW or what is Happened.ACKNOWLEDGED:
+        task.unanswered_at = None
     if what in _FRESH:
         playbook_id = playbooks.chosen(session, task)
     playbook = playbooks.loaded(session, playbook_id, task)
@@ -201,6 +214,9 @@ def standing_of(session: Session, task: Task) -> tuple[Standing, int | None]:
     if not rows:
         return Standing(state=TaskState(task.state)), playbooks.chosen(session, task)
     told = next((row for row in rows if row.state == "done" and row.kind == StepKind.CALL), None)
+    newest = rows[0]
+    if newest.state == "planned" and (newest.kind, newest.number, newest.turn) == (StepKind.CALL, 0, 0):
+        told = None  # it begins anew, perhaps by another playbook
     standing = Standing(
         state=TaskState(task.state),
         run=rows[0].run,
@@ -212,7 +228,7 @@ def standing_of(session: Session, task: Task) -> tuple[Standing, int | None]:
 
 
 def _brought_forward(session: Session, task_id: int, kind: StepKind, due_at: datetime) -> bool:
-    """Whether such a step is planned anyway: now not later than `due_at`."""
+    """Whether such a step is planned anyway: from now on not later than `due_at`."""
     step = session.scalar(
         select(DispatchStep).where(
             DispatchStep.task_id == task_id,

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 from sqlalchemy import bindparam, or_, select
 from sqlalchemy.orm import Session
 
-from gateway.rules.model import Severity
+from gateway.rules.model import Severity, TaskKind
 from server.audit import service as audit
 from server.db.models import Resident, StoredPlaybook, Task, User
 from server.dispatch.core import Ask, Playbook, Step, Who, WhoKind
@@ -26,6 +26,14 @@ CHANNEL: Final = r"^[a-z0-9_]{1,20}$"
 OTHER: Final = "other"
 SUBDISTRICT: Final = "subdistrict"
 """The playbook of tasks of any kind that a community could not solve."""
+SERVER: Final = "server"
+"""The playbook of what the server says of its own failing, where people are told too late: the desk first."""
+BEYOND_KINDS: Final = frozenset({SUBDISTRICT, SERVER})
+"""Playbooks that are no kind's own."""
+AGAIN_EVERY_S: Final[Mapping[str, int]] = {Severity.CRITICAL: 600}
+"""How often the last round is told again where a playbook does not say: a critical task is never given up."""
+CLOSE_WITHIN_S: Final[Mapping[str, int]] = {Severity.CRITICAL: 7_200, Severity.MAJOR: 14_400}
+"""When whoever is there is reminded to end it where a playbook does not say; a day for what is lesser."""
 LONGEST_S: Final = 86_400
 """A day: who has not answered by then is not going to."""
 FARTHEST_M: Final = 20_000
@@ -125,12 +133,15 @@ class StepIn(BaseModel):
 
 
 class PlaybookIn(BaseModel):
-    """A playbook as people write it."""
+    """A playbook as people write it. Where `again_every_s` or `close_within_s` is left out, what is usual
+    for the severity counts (`AGAIN_EVERY_S`, `CLOSE_WITHIN_S`)."""
 
     model_config = ConfigDict(extra="forbid")
 
     steps: Annotated[list[StepIn], Field(min_length=1, max_length=LONGEST)]
     arrive_within_s: Annotated[int, Field(ge=60, le=LONGEST_S)] | None = None
+    again_every_s: Annotated[int, Field(ge=60, le=LONGEST_S)] | None = None
+    close_within_s: Annotated[int, Field(ge=60, le=LONGEST_S)] | None = None
 
 
 class _Packaged(PlaybookIn):
@@ -143,7 +154,7 @@ def packaged() -> Mapping[tuple[str, str], PlaybookIn]:
     """The packaged playbooks by task kind and severity: all of them are there."""
     rows = TypeAdapter(list[_Packaged]).validate_python(yaml.safe_load(PACKAGED.read_text(encoding="utf-8")))
     return {
-        (row.kind, severity): PlaybookIn(steps=row.steps, arrive_within_s=row.arrive_within_s)
+        (row.kind, severity): PlaybookIn.model_validate(row.model_dump(exclude={"kind", "severities"}))
         for row in rows
         for severity in row.severities
     }
@@ -156,9 +167,10 @@ def packaged_for(kind: str, severity: str) -> PlaybookIn:
 
 
 def book_of(subject: Subject) -> str:
-    """Under which name the subject's playbooks are kept: its kind, or `SUBDISTRICT`."""
-    escalated = isinstance(subject, Task) and subject.level == SUBDISTRICT
-    return SUBDISTRICT if escalated else subject.kind
+    """Under which name the subject's playbooks are kept: its kind, `SUBDISTRICT` or `SERVER`."""
+    if isinstance(subject, Task) and subject.level == SUBDISTRICT:
+        return SUBDISTRICT
+    return SERVER if subject.subject_kind == SERVER else subject.kind
 
 
 def chosen(session: Session, subject: Subject) -> int | None:
@@ -186,12 +198,12 @@ def loaded(session: Session, playbook_id: int | None, task: Task) -> Playbook:
     stored = None if playbook_id is None else session.get(StoredPlaybook, playbook_id)
     if stored is None:
         return _packaged(book_of(task), task.severity)
-    return _as_core(PlaybookIn.model_validate(stored.plan))
+    return _as_core(PlaybookIn.model_validate(stored.plan), stored.severity)
 
 
 @cache
 def _packaged(kind: str, severity: str) -> Playbook:
-    return _as_core(packaged_for(kind, severity))
+    return _as_core(packaged_for(kind, severity), severity)
 
 
 def put(
@@ -211,7 +223,7 @@ def put(
     not see tasks of this kind.
     """
     viewer.require(Right.PLAYBOOKS)
-    if kind not in {each.id for each in kinds.policy(session).kinds} | {SUBDISTRICT}:
+    if kind not in {each.id for each in kinds.policy(session).kinds} | BEYOND_KINDS:
         raise NotFoundError(f"there is no kind of task {kind!r}")
     if resident_id is None:
         reach.require_everywhere(viewer, "the playbooks of all homes")
@@ -272,7 +284,7 @@ def _versions(
 
 
 def _check_people(session: Session, kind: str, plan: PlaybookIn) -> None:
-    seen_by = kinds.roles_of(session, kind)
+    seen_by = kinds.roles_of(session, TaskKind.MAINTENANCE if kind == SERVER else kind)
     for number, step in enumerate(plan.steps, 1):
         who = step.who
         if who.kind in BY_ROLE and Role(who.value) not in seen_by:
@@ -283,7 +295,7 @@ def _check_people(session: Session, kind: str, plan: PlaybookIn) -> None:
                 raise InvalidError(f"step {number}: {who.value!r} is nobody who sees {kind} tasks")
 
 
-def _as_core(plan: PlaybookIn) -> Playbook:
+def _as_core(plan: PlaybookIn, severity: str) -> Playbook:
     return Playbook(
         steps=tuple(
             Step(
@@ -301,4 +313,6 @@ def _as_core(plan: PlaybookIn) -> Playbook:
             for step in plan.steps
         ),
         arrive_within_s=plan.arrive_within_s,
+        again_every_s=plan.again_every_s or AGAIN_EVERY_S.get(severity),
+        close_within_s=plan.close_within_s or CLOSE_WITHIN_S.get(severity, LONGEST_S),
     )

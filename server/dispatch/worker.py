@@ -9,22 +9,24 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from server.db.append import append
 from server.db.database import Change, announce
 from server.db.models import Delivery, DispatchStep, Task, TaskEvent, TaskWatcher, User
-from server.dispatch import people, planning, playbooks
-from server.dispatch.core import Ask, Happened, Playbook, Standing, Step, StepKind
+from server.dispatch import losing, people, planning, playbooks
+from server.dispatch.core import Ask, Happened, Playbook, Standing, Step, StepKind, Who, WhoKind
 from server.notify import deliveries
 from server.notify.channels import PAGE, Addresses
-from server.tasks.states import TaskAction, TaskState, move
-from server.users.roles import LINKS_ONLY
+from server.tasks.states import HELD, TaskState
+from server.users.roles import LINKS_ONLY, Role
 from server.wells import informing, roadworks
 
 AT_ONCE: Final = 32
 """Due steps that are looked up together."""
+DESK: Final = Who(kind=WhoKind.DUTY, value=Role.DISPATCHER)
+"""Who is told of what its holder has not ended."""
 
 
 def due_steps(session: Session, *, now: datetime, without: Collection[int] = ()) -> Sequence[int]:
@@ -66,14 +68,15 @@ def do_step(session: Session, step_id: int, addresses: Addresses, *, now: dateti
 
 
 def hurry(session: Session, delivery: Delivery, *, now: datetime) -> None:
-    """Brings the next step forward: what the last one sent has reached nobody. The caller holds the task."""
+    """Brings the next step forward: what the last one sent has reached nobody, or its holder does not hear of
+    what is new. The caller holds the task."""
     call = session.get_one(DispatchStep, delivery.step_id)
     following = session.scalar(
         select(DispatchStep).where(
             DispatchStep.task_id == delivery.task_id,
             DispatchStep.state == "planned",
             DispatchStep.run == call.run,
-            DispatchStep.kind == StepKind.CALL,
+            DispatchStep.kind.in_((StepKind.CALL, StepKind.ANSWER)),
         )
     )
     if following is not None and following.due_at > now:
@@ -86,7 +89,7 @@ def _call(session: Session, task: Task, step: DispatchStep, addresses: Addresses
     number = min(step.number, len(playbook.steps) - 1)
     wanted = playbook.steps[number]
     found = people.found(session, task, wanted.who, now=now)
-    ways = {user.id: _ways(user, wanted, addresses) for user in found}
+    ways = {user.id: _ways(user, wanted.channels, addresses) for user in found}
     told = [user for user in found if ways[user.id]]
     step.ask = wanted.ask
     session.flush()  # whoever sends looks at it
@@ -111,10 +114,10 @@ def _call(session: Session, task: Task, step: DispatchStep, addresses: Addresses
     planning.apply(session, task, playbook, step.playbook_id, standing, what, now=now)
 
 
-def _ways(user: User, wanted: Step, addresses: Addresses) -> tuple[str, ...]:
+def _ways(user: User, channels: Sequence[str], addresses: Addresses) -> tuple[str, ...]:
     """The channels for this person, in order. Who has no pages is not told by them: without an address of
     their own they are not told at all, and must not count as if they were."""
-    ways = addresses.ordered(user.login, wanted.channels)
+    ways = addresses.ordered(user.login, tuple(channels))
     if user.role not in LINKS_ONLY:
         return ways
     own = [way for way in ways if way != PAGE]
@@ -147,25 +150,75 @@ def _end(session: Session, task: Task, step: DispatchStep, addresses: Addresses,
     for user in everybody:
         deliveries.queue(session, task, step, user, addresses.ordered(user.login, ()), now=now)
     _note(session, task, "unanswered", now=now, people=[user.id for user in everybody], late_s=step.late_s)
+    task.unanswered_at = task.unanswered_at or now
+    planning.happened(session, task, Happened.UNANSWERED, now=now)
 
 
-def _arrival(session: Session, task: Task, step: DispatchStep, _addresses: Addresses, now: datetime) -> None:
-    before = TaskState(task.state)
-    task.state = move(before, TaskAction.EXPIRE)
-    _note(session, task, TaskAction.EXPIRE, now=now, before=before, assignee_id=task.assignee_id)
-    planning.happened(session, task, Happened.NOT_ARRIVED, now=now)
+def _arrival(session: Session, task: Task, _step: DispatchStep, _addresses: Addresses, now: datetime) -> None:
+    losing.expire(session, task, Happened.NOT_ARRIVED, now=now)
+
+
+def _answer(session: Session, task: Task, _step: DispatchStep, _addresses: Addresses, now: datetime) -> None:
+    losing.expire(session, task, Happened.UNHEARD, now=now)
 
 
 def _again(session: Session, task: Task, step: DispatchStep, addresses: Addresses, now: datetime) -> None:
-    holder = session.get(User, task.assignee_id) if task.assignee_id is not None else None
-    if holder is None:
+    """Tells the holder. One who is not there any more, or whom nothing reaches, does not have it."""
+    holder = _holder(session, task)
+    ways = () if holder is None else _ways(holder, (), addresses)
+    if holder is None or not ways:
+        losing.expire(session, task, Happened.LEFT, now=now)
         return
-    deliveries.queue(session, task, step, holder, addresses.ordered(holder.login, ()), now=now)
+    deliveries.queue(session, task, step, holder, ways, now=now)
     _note(session, task, "told_holder", now=now, assignee_id=holder.id, late_s=step.late_s)
 
 
+def _unfinished(
+    session: Session, task: Task, step: DispatchStep, addresses: Addresses, now: datetime
+) -> None:
+    """Reminds whoever has it; from the second time on, or where nobody has it, the desk too."""
+    holder = _holder(session, task)
+    if holder is None and task.state in HELD:
+        losing.expire(session, task, Happened.LEFT, now=now)
+        return
+    told = [] if holder is None else [holder]
+    if step.turn or holder is None:
+        desk = people.found(session, task, DESK, now=now) or people.everybody(session, task, now=now)
+        told += [user for user in desk if holder is None or user.id != holder.id]
+    for user in told:
+        if ways := _ways(user, (), addresses):
+            deliveries.queue(session, task, step, user, ways, now=now)
+    _note(
+        session,
+        task,
+        "unfinished",
+        now=now,
+        assignee_id=task.assignee_id,
+        people=[user.id for user in told],
+        late_s=step.late_s,
+    )
+    standing = Standing(state=TaskState(task.state), run=step.run, turn=step.turn)
+    playbook = playbooks.loaded(session, step.playbook_id, task)
+    planning.apply(session, task, playbook, step.playbook_id, standing, Happened.REMINDED, now=now)
+
+
+def _holder(session: Session, task: Task) -> User | None:
+    """Whoever has it, if they are still here."""
+    holder = session.get(User, task.assignee_id) if task.assignee_id is not None else None
+    return holder if losing.is_here(holder) else None
+
+
 def _taken(session: Session, task: Task, step: DispatchStep, _addresses: Addresses, now: datetime) -> None:
-    """Tells those who had been told, by the way that told them. Open pages show it by themselves."""
+    """Tells those who had been told since it was taken last, by the way that told them. Open pages show it by
+    themselves."""
+    before = session.scalar(
+        select(func.max(DispatchStep.id)).where(
+            DispatchStep.task_id == task.id,
+            DispatchStep.kind == StepKind.TAKEN,
+            DispatchStep.state == "done",
+            DispatchStep.id != step.id,
+        )
+    )
     rows = session.execute(
         select(Delivery.user_id, Delivery.channel)
         .join(DispatchStep, DispatchStep.id == Delivery.step_id)
@@ -175,7 +228,7 @@ def _taken(session: Session, task: Task, step: DispatchStep, _addresses: Address
             Delivery.channel != PAGE,
             Delivery.user_id != task.assignee_id,
             DispatchStep.kind.in_((StepKind.CALL, StepKind.END)),
-            DispatchStep.run == step.run,
+            DispatchStep.id > (before or 0),
         )
         .distinct()
     ).all()
@@ -205,7 +258,6 @@ def _note(
     action: str,
     *,
     now: datetime,
-    before: TaskState | None = None,
     **detail: Any,
 ) -> None:
     append(
@@ -215,7 +267,7 @@ def _note(
             "task_id": task.id,
             "at": now,
             "action": action,
-            "from_state": before or task.state,
+            "from_state": task.state,
             "to_state": task.state,
             "detail": detail,
         },
@@ -229,7 +281,9 @@ _DO: Final[dict[StepKind, _Do]] = {
     StepKind.CALL: _call,
     StepKind.END: _end,
     StepKind.ARRIVAL: _arrival,
+    StepKind.ANSWER: _answer,
     StepKind.AGAIN: _again,
+    StepKind.UNFINISHED: _unfinished,
     StepKind.TAKEN: _taken,
     StepKind.INFORM: _inform,
     StepKind.WATCHERS: _watchers,

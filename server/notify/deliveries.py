@@ -27,6 +27,8 @@ RATE_TIME: Final = timedelta(minutes=10)
 """Messages that a person gets by a channel of their own in this time; a critical one is never held back."""
 _CALLS: Final = frozenset({"call", "end"})
 """Steps that seek somebody: needless once somebody is found."""
+_HANDS_ON: Final = frozenset({"call", "again"})
+"""Steps after which somebody else is told where they reach nobody."""
 
 
 def queue(
@@ -131,7 +133,8 @@ def settle(
         announce(session, Change("delivery", str(task.id), "sent"))
         return None
     delivery.error = error[:200]
-    call = session.get_one(DispatchStep, delivery.step_id).kind == "call"
+    kind = session.get_one(DispatchStep, delivery.step_id).kind
+    call = kind == "call"
     if call and TaskState(task.state) not in UNANSWERED:
         delivery.state, delivery.ended_at = "cancelled", now
         return None
@@ -143,7 +146,9 @@ def settle(
     rest: list[str] = delivery.rest["channels"]
     if rest:
         add(session, task.id, delivery.step_id, delivery.user_id, rest, now=now)
-    return delivery if call and rest in ([], [PAGE]) and not _reached(session, delivery) else None
+    return (
+        delivery if kind in _HANDS_ON and rest in ([], [PAGE]) and not _reached(session, delivery) else None
+    )
 
 
 def answered(session: Session, delivery_id: int, *, now: datetime) -> None:

@@ -28,7 +28,7 @@ AT_ONCE: Final = 8
 """Messages that one process sends at the same time."""
 GONE: Final = "there is no address any more"
 UNWRITTEN: Final = "the message could not be written"
-_NOT_TO_TAKE: Final = frozenset({StepKind.TAKEN, StepKind.INFORM, StepKind.WATCHERS})
+_NOT_TO_TAKE: Final = frozenset({StepKind.TAKEN, StepKind.INFORM, StepKind.WATCHERS, StepKind.UNFINISHED})
 
 
 class Push(Protocol):

@@ -30,7 +30,9 @@ RIGHTS_OF: Final[dict[TaskAction, Right]] = {
     A.REVIEW: Right.REVIEW_TASKS,
 }
 """The right that an action needs; every other one is work on tasks."""
-BY_ITS_HOLDER: Final = frozenset({A.DEPART, A.ARRIVE, A.RESOLVE, A.CLOSE, A.HAND_OVER, A.SNOOZE, A.ESCALATE})
+BY_ITS_HOLDER: Final = frozenset(
+    {A.HEARD, A.DEPART, A.ARRIVE, A.RESOLVE, A.CLOSE, A.HAND_OVER, A.SNOOZE, A.ESCALATE}
+)
 """Done by whoever has the task, or for them by somebody who assigns tasks."""
 _OF_ANYBODY: Final = frozenset({A.ESCALATE})
 """… and while nobody has it, by whoever sees that it is needed."""
@@ -38,6 +40,7 @@ _NEEDS_A_REASON: Final = {
     A.ESCALATE: "say why the community cannot solve it",
     A.RETURN: "say what the community should do",
     A.SNOOZE: "say why it can wait",
+    A.CANCEL: "say why nobody need go",
     A.NOTE: "an empty note: write something",
 }
 
@@ -123,6 +126,8 @@ def _fits(task: Any, action: TaskAction) -> str | None:
         return "the community has this task already"
     if action is A.SNOOZE and task.severity == Severity.CRITICAL and task.arrived_at is None:
         return "a critical task cannot be put off before somebody was there"
+    if action is A.HEARD and task.unheard_at is None:
+        return "nothing new has come that its holder has not answered to"
     if action is A.REVIEW and task.reviewed_at is not None:
         return "this task has been reviewed"
     return None

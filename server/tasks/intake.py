@@ -32,6 +32,8 @@ class Seen:
 
 
 NOTHING_SEEN: Final = Seen()
+URGENT: Final = frozenset({Severity.CRITICAL, Severity.MAJOR})
+"""Emergencies: what a holder has to answer to."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,12 +92,13 @@ def open_or_join(session: Session, need: Need, *, now: datetime) -> int:
         where=OPEN_TASK,
         take=("last_at",),
         count=("occurrences", "version"),
-        back=("id", "version", "state", "severity", "muted", "test"),
+        back=("id", "version", "state", "severity", "muted", "test", "assignee_id"),
     )
     opened = task.version == 1
     before = TaskState(task.state)
-    state = before if opened else move(before, TaskAction.RECUR)
-    change: dict[str, Any] = {} if state is before else {"state": state}
+    after = before if opened else move(before, TaskAction.RECUR)
+    worse = _rank(need.severity) < _rank(task.severity)
+    change: dict[str, Any] = {}
     # A task that people were told of stays theirs: only what opens one, or joins a quiet one, is looked at.
     asked = not need.seen.calm and (opened or task.muted or task.test)
     expected = _expected(session, need, now=now) if asked else Expected()
@@ -105,8 +108,15 @@ def open_or_join(session: Session, need: Need, *, now: datetime) -> int:
         change |= {"muted": False, "told_at": now}
     if not opened and task.test and expected.drill is None:
         change["test"] = False
-    if _rank(need.severity) < _rank(task.severity):
+    if worse:
         change |= {"severity": need.severity, "rule": need.rule}
+    muted = change.get("muted", task.muted)
+    urgent = need.severity in URGENT
+    # What its holder took was less than what it is now: it is everybody's again, theirs too.
+    outgrown = worse and urgent and before in HELD and not muted
+    state = move(before, TaskAction.WORSEN) if outgrown else after
+    if state is not before:
+        change["state"] = state
     if change:
         session.execute(update(Task).where(Task.id == task.id).values(change))
     append(
@@ -117,7 +127,7 @@ def open_or_join(session: Session, need: Need, *, now: datetime) -> int:
             "at": now,
             "action": "opened" if opened else "recurred",
             "from_state": None if opened else before,
-            "to_state": state,
+            "to_state": after,
             "detail": {
                 "rule": need.rule,
                 "severity": need.severity,
@@ -128,12 +138,15 @@ def open_or_join(session: Session, need: Need, *, now: datetime) -> int:
             },
         },
     )
-    _note_expected(session, task.id, state, change, expected, opened=opened, now=now)
-    muted = change.get("muted", task.muted)
+    _note_expected(session, task.id, after, change, expected, opened=opened, now=now)
+    if outgrown:
+        detail = {"assignee_id": task.assignee_id}
+        note_event(session, task.id, TaskAction.WORSEN, before, state, detail, now=now)
     unmuted = task.muted and not muted
     if not muted or state in HELD:
         opens = opened or (unmuted and state not in HELD)
-        what = _what(opened=opens, reopened=state is not before, worse="severity" in change)
+        what = _what(opened=opens, reopened=after is not before, worse=worse, urgent=urgent)
+        what = Happened.OUTGROWN if outgrown else what
         if opened:
             planning.opened(session, need, task.id, now=now)
         else:
@@ -256,12 +269,14 @@ def _detail(window: Declared) -> dict[str, Any]:
     return {"window": window.id, "reason": window.reason, "until": window.until.isoformat()}
 
 
-def _what(*, opened: bool, reopened: bool, worse: bool) -> Happened:
+def _what(*, opened: bool, reopened: bool, worse: bool, urgent: bool) -> Happened:
     if opened:
         return Happened.OPENED
     if reopened:
         return Happened.REOPENED
-    return Happened.WORSE if worse else Happened.RECURRED
+    if worse:
+        return Happened.WORSE
+    return Happened.URGENT if urgent else Happened.RECURRED
 
 
 def _rank(severity: str) -> int:

@@ -23,7 +23,7 @@ from server.users.roles import Right
 router = APIRouter(prefix="/tasks", tags=["tasks"])
 
 PathAction = Literal[
-    "acknowledge", "depart", "arrive", "resolve", "close", "hand_over", "snooze", "note", "escalate",
+    "acknowledge", "heard", "depart", "arrive", "resolve", "close", "hand_over", "snooze", "note", "escalate",
     "return", "reassign", "cancel", "review", "renew",
 ]  # fmt: skip
 

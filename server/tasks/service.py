@@ -35,13 +35,14 @@ _ANSWERING: Final = frozenset({A.ACKNOWLEDGE, A.CANCEL})
 _ENDING: Final = frozenset({A.CLOSE, A.CANCEL})
 _HAPPENED: Final[dict[TaskAction, tuple[Happened, ...]]] = {
     A.ACKNOWLEDGE: (Happened.ACKNOWLEDGED,),
+    A.HEARD: (Happened.HEARD,),
     A.DEPART: (Happened.DEPARTED,),
     A.ARRIVE: (Happened.ARRIVED,),
     A.REASSIGN: (Happened.GIVEN,),
     A.HAND_OVER: (Happened.GIVEN,),
     A.ESCALATE: (Happened.ENDED, Happened.REOPENED),  # all that was planned goes, and a new chain begins
     A.RETURN: (Happened.ENDED, Happened.REOPENED),
-    A.RESOLVE: (Happened.ENDED,),
+    A.RESOLVE: (Happened.RESOLVED,),
     A.CLOSE: (Happened.ENDED,),
     A.CANCEL: (Happened.ENDED,),
 }
@@ -128,7 +129,9 @@ def _tell(
     """Plans who is told of it, and what is told no more."""
     if wanted.action is A.SNOOZE:
         planning.snoozed(session, task, now + timedelta(minutes=wanted.minutes or 0), now=now)
-    for what in _HAPPENED.get(wanted.action, ()):
+    heard = task.unheard_at is not None and task.assignee_id == viewer.user_id
+    # Whatever its holder does shows that they know of what has come.
+    for what in _HAPPENED.get(wanted.action, (Happened.HEARD,) if heard else ()):
         planning.happened(session, task, what, now=now)
     if wanted.action in _ANSWERING:
         silencing.silence(session, task, user_id=viewer.user_id, now=now)

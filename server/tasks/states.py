@@ -1,8 +1,9 @@
 """The life of a task, as one table. All moves are here; nothing else changes a state.
 
 `move(state, action)` is the one door: it gives the next state or raises IllegalMoveError, and changes
-nothing itself. Actions are what people do (and three that the world does: `recur`, another occurrence
-arrives; `expire`, whoever took it did not arrive in time; `fall_due`, a planned task's day has come).
+nothing itself. Actions are what people do (and four that the world does: `recur`, another occurrence
+arrives; `worsen`, one that is graver than what its holder took; `expire`, whoever took it did not arrive or
+answer in time, or is not among us any more; `fall_due`, a planned task's day has come).
 
     planned        to be done on a later day: nobody is told before
     new            nobody has been told or nobody has answered yet
@@ -15,9 +16,9 @@ arrives; `expire`, whoever took it did not arrive in time; `fall_due`, a planned
     cancelled      ended without anybody's need of it
 
 A recurrence on a resolved task brings it back to dispatched: the need was not met after all. Elsewhere it
-leaves the state alone; whoever holds the task is told again. A task whose holder does not arrive goes back
-to dispatched, so that another can take it; the holder may still arrive. What has ended stays ended: `review`
-looks at it again, `renew` opens another task that is linked to it.
+leaves the state alone; whoever holds the task is told again, and says so (`heard`). A task whose holder does
+not arrive or answer goes back to dispatched, so that another can take it; the holder may still arrive. What
+has ended stays ended: `review` looks at it again, `renew` opens another task that is linked to it.
 """
 
 from enum import StrEnum
@@ -42,6 +43,7 @@ class TaskAction(StrEnum):
     """What moves it."""
 
     ACKNOWLEDGE = "acknowledge"
+    HEARD = "heard"  # its holder knows of the further emergency
     DEPART = "depart"
     ARRIVE = "arrive"
     RESOLVE = "resolve"
@@ -57,6 +59,7 @@ class TaskAction(StrEnum):
     REVIEW = "review"
     RENEW = "renew"
     RECUR = "recur"
+    WORSEN = "worsen"
     EXPIRE = "expire"
     FALL_DUE = "fall_due"
 
@@ -82,6 +85,7 @@ _ALWAYS_WHILE_OPEN: Final = (
     S.RESOLVED,
 )
 _SENT_ON: Final = {A.ESCALATE: S.DISPATCHED, A.RETURN: S.DISPATCHED, A.REASSIGN: S.DISPATCHED}
+_LOST: Final = {A.WORSEN: S.DISPATCHED, A.EXPIRE: S.DISPATCHED}
 _ENDED: Final = (A.NOTE, A.PHOTO, A.REVIEW, A.RENEW)
 
 TRANSITIONS: Final[dict[TaskState, dict[TaskAction, TaskState]]] = {
@@ -105,6 +109,7 @@ TRANSITIONS: Final[dict[TaskState, dict[TaskAction, TaskState]]] = {
         A.CANCEL: S.CANCELLED,
     },
     S.ACKNOWLEDGED: {
+        A.HEARD: S.ACKNOWLEDGED,
         A.DEPART: S.ON_THE_WAY,
         A.ARRIVE: S.ON_SITE,  # was there already
         A.RESOLVE: S.RESOLVED,  # by telephone
@@ -112,19 +117,27 @@ TRANSITIONS: Final[dict[TaskState, dict[TaskAction, TaskState]]] = {
         A.HAND_OVER: S.DISPATCHED,
         A.SNOOZE: S.ACKNOWLEDGED,
         **_SENT_ON,
-        A.EXPIRE: S.DISPATCHED,
+        **_LOST,
         A.CANCEL: S.CANCELLED,
     },
     S.ON_THE_WAY: {
+        A.HEARD: S.ON_THE_WAY,
         A.ARRIVE: S.ON_SITE,
         A.RESOLVE: S.RESOLVED,
         A.CLOSE: S.CLOSED,
-        A.EXPIRE: S.DISPATCHED,
+        **_LOST,
         A.HAND_OVER: S.DISPATCHED,
         **_SENT_ON,
         A.CANCEL: S.CANCELLED,
     },
-    S.ON_SITE: {A.RESOLVE: S.RESOLVED, A.CLOSE: S.CLOSED, A.HAND_OVER: S.DISPATCHED, **_SENT_ON},
+    S.ON_SITE: {
+        A.HEARD: S.ON_SITE,
+        A.RESOLVE: S.RESOLVED,
+        A.CLOSE: S.CLOSED,
+        A.HAND_OVER: S.DISPATCHED,
+        **_SENT_ON,
+        **_LOST,
+    },
     S.RESOLVED: {A.CLOSE: S.CLOSED, A.RECUR: S.DISPATCHED},
     S.CLOSED: dict.fromkeys(_ENDED, S.CLOSED),
     S.CANCELLED: dict.fromkeys(_ENDED, S.CANCELLED),
@@ -134,7 +147,7 @@ for _state in _ALWAYS_WHILE_OPEN:
     TRANSITIONS[_state] |= {A.NOTE: _state, A.PHOTO: _state}
 
 OPEN_STATES: Final = frozenset(_ALWAYS_WHILE_OPEN)
-BY_THE_WORLD: Final = frozenset({A.RECUR, A.EXPIRE, A.FALL_DUE})
+BY_THE_WORLD: Final = frozenset({A.RECUR, A.WORSEN, A.EXPIRE, A.FALL_DUE})
 """What nobody does."""
 UNANSWERED: Final = frozenset({S.NEW, S.DISPATCHED})
 """Somebody should come, and nobody has said that they will."""
@@ -170,9 +183,10 @@ def page() -> str:
     """The documentation page that shows the table as a picture."""
     return (
         "# The life of a task\n\nDrawn from the table in `server/tasks/states.py`; `recur` is another "
-        "occurrence, `expire` a holder who did not arrive in time, `fall_due` the day of a task that was "
-        "planned, everything else is what people do. Notes, photos, putting off, reviews and new tasks that "
-        "are linked to an ended one leave the state as it is."
+        "occurrence, `worsen` one that is graver than what its holder took, `expire` a holder who did not "
+        "arrive or answer in time or is not there any more, `fall_due` the day of a task that was planned, "
+        "everything else is what people do. That its holder has heard of an occurrence, notes, photos, "
+        "putting off, reviews and new tasks that are linked to an ended one leave the state as it is."
         f"\n\n```mermaid\n{diagram()}```\n"
     )
 

@@ -31,7 +31,7 @@ from server.residents.absences import Away, away
 from server.tasks import acts, history, kinds, photos, repository, watching
 from server.tasks.history import Moment, Sent, TimelineEntry
 from server.tasks.policy import Cause, Kind, Outcome, TaskPolicy
-from server.tasks.states import TaskAction, TaskState, possible
+from server.tasks.states import UNANSWERED, TaskAction, TaskState, possible
 from server.users.roles import Role
 from server.users.viewer import Viewer
 from server.windows import repository as windows
@@ -112,6 +112,8 @@ class TaskView:
     snoozed_until: datetime | None
     review: str | None
     reviewed_at: datetime | None
+    unheard_at: datetime | None = None  # a further emergency came, and its holder has not answered
+    unanswered_at: datetime | None = None  # the whole playbook was told and nobody has it
     actions: tuple[TaskAction, ...] = ()
 
 
@@ -194,6 +196,8 @@ def views(
             level=task.level,
             due_at=task.due_at,
             snoozed_until=task.snoozed_until,
+            unheard_at=task.unheard_at,
+            unanswered_at=task.unanswered_at if task.state in UNANSWERED else None,
             review=task.review,
             reviewed_at=task.reviewed_at,
             actions=_actions(viewer, task),

@@ -19,12 +19,12 @@ from server.wells.policy import SiteCheck, WellPolicy
 from server.wells.timeline import ENTERED, SITE_CHECKED, note
 
 _ENDS = frozenset({TaskAction.RESOLVE, TaskAction.CLOSE, TaskAction.CANCEL})
-_LEAVES_A_PLACE = frozenset({TaskAction.RESOLVE, TaskAction.CLOSE})
 
 
 def check(session: Session, task: Task, action: TaskAction, _detail: dict[str, Any], _now: datetime) -> None:
     """Lets a move of a well's task pass, or raises ConflictError saying what is missing: nobody ends a task
-    while somebody is below, or leaves an opened cover without the site check."""
+    while somebody is below, or leaves an opened cover without the site check,
+    or says that nobody need go while it stands open."""
     if task.kind != TaskKind.WELL or action not in _ENDS:
         return
     below = entry_of(session, task.id)
@@ -35,7 +35,8 @@ def check(session: Session, task: Task, action: TaskAction, _detail: dict[str, A
             say="wells.gate.below",
             count=below.crew,
         )
-    if action in _LEAVES_A_PLACE and (missing := missing_checks(session, task)):
+    stands = action is not TaskAction.CANCEL or is_open(session, task)
+    if stands and (missing := missing_checks(session, task)):
         names = "; ".join(one.en for one in missing)
         raise ConflictError(
             f"the site check is missing: {names}. Tick it at the well's task first",
@@ -58,6 +59,15 @@ def needs_checks(session: Session, task: Task, policy: WellPolicy) -> bool:
         return True
     opened = select(Alarm.id).where(Alarm.task_id == task.id, Alarm.rule.in_(policy.cover_rules)).limit(1)
     return session.scalar(opened) is not None
+
+
+def is_open(session: Session, task: Task) -> bool:
+    """Whether a cover still stands open for this task."""
+    rules = policies.current(session, WellPolicy).cover_rules
+    standing = select(Alarm.id).where(
+        Alarm.task_id == task.id, Alarm.rule.in_(rules), Alarm.cleared_at.is_(None)
+    )
+    return session.scalar(standing.limit(1)) is not None
 
 
 def missing_checks(session: Session, task: Task) -> list[SiteCheck]:

@@ -28,7 +28,7 @@ from tests.soak.ledger import Ledger
 from tests.soak.world import World
 
 A = TaskAction
-THEIR_OWN = frozenset({A.RESOLVE, A.CLOSE, A.DEPART, A.ARRIVE, A.HAND_OVER, A.SNOOZE})
+THEIR_OWN = frozenset({A.HEARD, A.RESOLVE, A.CLOSE, A.DEPART, A.ARRIVE, A.HAND_OVER, A.SNOOZE})
 OUTCOMES = {
     "care": ("helped_on_site", "helped_by_phone", "false_alarm", "hospital", "no_access"),
     "well": ("repaired", "false_alarm"),
@@ -117,6 +117,7 @@ class People:
 
     def _take(self, user: int, task: int, lot: random.Random) -> None:
         if not self._act(user, task, Act(action=A.ACKNOWLEDGE)):
+            self._act(user, task, Act(action=A.HEARD))  # if it is theirs, and something new has come
             return
         what = lot.choices(
             ("go", "phone", "forget", "hand_over", "snooze", "escalate", "at_once"),

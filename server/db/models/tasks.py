@@ -65,6 +65,8 @@ class Task(Base):
     parent_id: Mapped[int | None] = mapped_column(index=True)  # the task that this one follows up
     due_at: Mapped[datetime | None]  # of a task that is planned for later (a follow-up visit)
     snoozed_until: Mapped[datetime | None]
+    unheard_at: Mapped[datetime | None]  # a further emergency came, to which its holder has not answered
+    unanswered_at: Mapped[datetime | None]  # the whole playbook was told, and nobody has taken it
     review: Mapped[str | None]  # why a manager should look at it (`server.tasks.reviews`)
     reviewed_at: Mapped[datetime | None]
 

@@ -67,6 +67,7 @@ ZH: Final[dict[str, str]] = {
     "policies.message.taken": "已有人接单",
     "policies.message.inform": "请附近留意",
     "policies.message.watchers": "关注的任务有进展",
+    "policies.message.unfinished": "仍未办结",
     "policies.message.minimal": "只说编号",
     "policies.message.probe": "试发",
 }
@@ -137,6 +138,7 @@ EN: Final[dict[str, str]] = {
     "policies.message.taken": "Somebody has it",
     "policies.message.inform": "To those near it",
     "policies.message.watchers": "News of a followed task",
+    "policies.message.unfinished": "Not ended yet",
     "policies.message.minimal": "The number alone",
     "policies.message.probe": "Trial",
 }

@@ -9,6 +9,8 @@ from server.dispatch.core import Ask
 from server.dispatch.playbooks import PlaybookIn
 
 ROWS: Final = 12
+LIMITS: Final = {"arrive": "arrive_within_s", "again_every": "again_every_s", "close": "close_within_s"}
+"""Fields of the form, and what they say of a playbook beside its steps."""
 FIELDS: Final = ("who", "value", "skill", "metres", "ask", "within", "repeat", "channels")
 
 
@@ -34,7 +36,13 @@ def read(form: Mapping[str, str]) -> PlaybookIn:
                 "channels": [channel.strip() for channel in channels if channel.strip()],
             }
         )
-    return PlaybookIn.model_validate({"steps": steps, "arrive_within_s": form.get("arrive") or None})
+    limits = {name: form.get(field) or None for field, name in LIMITS.items()}
+    return PlaybookIn.model_validate({"steps": steps, **limits})
+
+
+def limits(plan: PlaybookIn) -> dict[str, str]:
+    """The fields beside the steps."""
+    return {field: str(getattr(plan, name) or "") for field, name in LIMITS.items()}
 
 
 def rows(plan: PlaybookIn) -> list[dict[str, str]]:

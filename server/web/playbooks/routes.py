@@ -37,6 +37,14 @@ _SUBDISTRICT: Final = Kind(
     outcomes=["other"],
 )
 """Under this name stand the books of tasks of any kind that a community could not solve."""
+_SERVER: Final = Kind(
+    id=playbooks.SERVER,
+    zh="服务器自身",
+    en="The server itself",
+    icon="bell",
+    outcomes=["other"],
+)
+_BEYOND: Final = {book.id: book for book in (_SUBDISTRICT, _SERVER)}
 
 
 @router.get("/playbooks", name="playbooks:list")
@@ -59,7 +67,7 @@ def edit(
     viewer.require(Right.PLAYBOOKS)
     with context.database.read() as session:
         plan = _current(session).get((kind, severity, resident)) or playbooks.packaged_for(kind, severity)
-    fields = {"arrive": str(plan.arrive_within_s or ""), "resident": resident}
+    fields = {**form.limits(plan), "resident": resident}
     return _form(request, viewer, kind, severity, fields, form.rows(plan))
 
 
@@ -134,7 +142,7 @@ def _list(request: Request, context: Context, viewer: Viewer, problems: list[str
             "version": row.version if row else None,
             "resident": "",
         }
-        for kind in (*written.kinds, _SUBDISTRICT)
+        for kind in (*written.kinds, *_BEYOND.values())
         for severity in WORST_FIRST
     ]
     shown += [
@@ -186,7 +194,7 @@ def _form(
         kind=_kind(request, kind),
         severity=severity,
         resident=fields.get("resident", ""),
-        arrive=fields.get("arrive", ""),
+        limits={name: fields.get(name, "") for name in form.LIMITS},
         rows=rows,
         kinds=list(WhoKind),
         asks=list(Ask),
@@ -214,4 +222,4 @@ def _kind(request: Request, name: str) -> Kind:
 
 
 def _named(written: TaskPolicy, name: str) -> Kind:
-    return _SUBDISTRICT if name == _SUBDISTRICT.id else written.kind(name)
+    return _BEYOND.get(name) or written.kind(name)

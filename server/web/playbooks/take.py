@@ -64,15 +64,22 @@ def take(request: Request, context: GetWhole, token: str) -> Response:
         with context.database.write() as session:
             viewer = _viewer(session, link)
             with suppress(ConflictError):  # nothing has changed then, and the page says who has it
-                service.act(
-                    session, viewer, link.task_id, service.Act(action=TaskAction.ACKNOWLEDGE), now=now()
-                )
+                action = _means(session, link)
+                service.act(session, viewer, link.task_id, service.Act(action=action), now=now())
             deliveries.answered(session, link.delivery_id, now=now())
             session.flush()
             seen = _with_phone(session, viewer, _seen(session, link))
     except (links.BadLinkError, NotFoundError, ForbiddenError):
         return render(request, "playbooks/take.html", None, status=_BAD, seen=None)
     return _shown(request, context, seen, token)
+
+
+def _means(session: Session, link: links.Link) -> TaskAction:
+    """The tap of whoever has the task says that they know what has come."""
+    task = session.get(Task, link.task_id, with_for_update=True)
+    if task is not None and task.unheard_at is not None and task.assignee_id == link.user_id:
+        return TaskAction.HEARD
+    return TaskAction.ACKNOWLEDGE
 
 
 def _shown(request: Request, context: Context, seen: _Seen, token: str) -> Response:
@@ -117,8 +124,9 @@ def _seen(session: Session, link: links.Link) -> _Seen:
     holder = session.get(User, task.assignee_id) if task.assignee_id is not None else None
     if task.state not in OPEN_STATES:
         return _Seen(state="ended", task=task)
-    if task.state in ("new", "dispatched"):
+    mine = holder is not None and holder.id == link.user_id
+    if task.state in ("new", "dispatched") or (mine and task.unheard_at is not None):
         return _Seen(state="ask", task=task, ask=ask)
-    if holder is not None and holder.id == link.user_id:
+    if mine:
         return _Seen(state="yours", task=task, ask=ask)
     return _Seen(state="gone", task=task, holder=holder.name if holder is not None else "")

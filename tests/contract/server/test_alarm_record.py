@@ -233,8 +233,9 @@ def test_a_gateway_speaks_only_for_its_own_positions(street: Database) -> None:
 def act(database: Database, viewer: object, task_id: int, action: TaskAction) -> None:
     """One step of a person, with an outcome wherever one may be wanted."""
     outcome = "test" if action in (TaskAction.RESOLVE, TaskAction.CLOSE) else None
+    wanted = tasks.Act(action=action, outcome=outcome, note="as it was")
     with database.write() as session:
-        tasks.act(session, viewer, task_id, tasks.Act(action=action, outcome=outcome), now=NOW)  # type: ignore[arg-type]
+        tasks.act(session, viewer, task_id, wanted, now=NOW)  # type: ignore[arg-type]
 
 
 def close(database: Database, viewer: object, task_id: int) -> None:

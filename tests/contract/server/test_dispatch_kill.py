@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from gateway.rules.model import Severity, TaskKind
 from server.db.database import Database
@@ -30,6 +30,7 @@ from server.db.models import (
 )
 from server.dispatch import playbooks
 from server.dispatch.playbooks import PlaybookIn
+from server.tasks.states import UNANSWERED
 from tests.contract.server.conftest import viewer_of
 from tests.contract.server.dispatch_process import PRESSES, WAYS, Life, clock, life_of, main
 
@@ -43,12 +44,13 @@ PLAN = {
     "arrive_within_s": 60,
 }
 SAID = {
-    "call": ("told", "escalated", "told_nobody"),
-    "end": ("unanswered",),
-    "arrival": ("expire",),
-    "again": ("told_holder",),
+    ("call",): ("told", "escalated", "told_nobody"),
+    ("end",): ("unanswered",),
+    ("arrival", "answer"): ("expire",),
+    ("again",): ("told_holder",),
+    ("unfinished",): ("unfinished",),
 }
-"""What the timeline says when a step of this kind is done."""
+"""What the timeline says when a step of these kinds is done."""
 CANCELS = {"acknowledge", "arrive", "close", "snooze", "expire"}
 
 
@@ -151,11 +153,12 @@ def _check_presses(database: Database, homes: int) -> None:
 def _check_steps(task: Task, steps: Sequence[DispatchStep], events: Sequence[TaskEvent]) -> None:
     done = Counter(step.kind for step in steps if step.state == "done")
     said = Counter(event.action for event in events)
-    for kind, actions in SAID.items():
-        assert done[kind] == sum(said[action] for action in actions), (task.id, kind)
+    for kinds, actions in SAID.items():
+        assert sum(done[kind] for kind in kinds) == sum(said[action] for action in actions), (task.id, kinds)
     calls: dict[int, list[int]] = {}
     for step in steps:
-        assert step.state in ("done", "cancelled"), (task.id, step.kind)
+        again = task.closed_at is None and (step.kind, step.number, step.turn) == ("call", 2, 0)
+        assert step.state in ("done", "cancelled") or (again and step is steps[-1]), (task.id, step.kind)
         if step.kind == "call":
             calls.setdefault(step.run, []).append(step.number)
     assert list(calls) == list(range(1, len(calls) + 1))
@@ -165,7 +168,7 @@ def _check_steps(task: Task, steps: Sequence[DispatchStep], events: Sequence[Tas
     because = {event.at for event in events if event.action in CANCELS}
     assert all(step.done_at in because for step in steps if step.state == "cancelled"), task.id
     if task.closed_at is None:  # nobody came: the chain was told to its end
-        told = [step for step in steps if step.kind in ("call", "end")]
+        told = [step for step in steps if step.kind in ("call", "end") and step.state != "planned"]
         assert (told[-1].kind, told[-1].state) == ("end", "done")
         assert [step.number for step in told if step.run == told[-1].run and step.kind == "call"][-1] == 2
     assert (task.closed_at is not None) is (life_of(int(task.subject_id[1:])) is Life.HELD)
@@ -256,6 +259,8 @@ def _is_over(database: Database, homes: int) -> bool:
         Life.ASLEEP: Task.id.in_(select(TaskEvent.task_id).where(TaskEvent.action == "snooze")),
     }
     mine = select(Task.id).where(Task.kind == TaskKind.CARE)
+    # What is critical is told again later, without an end: here its first round is enough.
+    waited = mine.where(or_(Task.unanswered_at.is_(None), Task.state.not_in(UNANSWERED)))
     with database.read() as session:
         if session.scalar(select(func.sum(Task.occurrences)).where(Task.kind == TaskKind.CARE)) != presses:
             return False
@@ -265,7 +270,7 @@ def _is_over(database: Database, homes: int) -> bool:
             if session.scalar(query) != len(subjects):
                 return False
         waiting = (
-            select(func.count()).where(DispatchStep.state == "planned", DispatchStep.task_id.in_(mine)),
+            select(func.count()).where(DispatchStep.state == "planned", DispatchStep.task_id.in_(waited)),
             select(func.count()).where(Delivery.state.in_(("queued", "sending")), Delivery.task_id.in_(mine)),
         )
         return not any(session.scalar(query) for query in waiting)

@@ -61,8 +61,10 @@ def _answer(database: Database, viewer: Viewer, rnd: random.Random, after: float
         waiting = select(Task).where(Task.closed_at.is_(None), Task.kind != "follow_up")
         for task in session.scalars(waiting).all():
             at = NOW + timedelta(seconds=after)
-            if rnd.random() < 0.1 and task.state == "new":
-                tasks.act(session, viewer, task.id, tasks.Act(action=TaskAction.CANCEL), now=at)
+            if rnd.random() < 0.1 and task.state == "new" and task.kind != "well":
+                tasks.act(
+                    session, viewer, task.id, tasks.Act(action=TaskAction.CANCEL, note="no need"), now=at
+                )
                 continue
             for action in ROUTE[: rnd.choice((0, 1, 5, 5, 5))]:
                 at += timedelta(seconds=rnd.choice((5, 50, 70, 200)))

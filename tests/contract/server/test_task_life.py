@@ -358,18 +358,17 @@ def test_a_refused_action_has_changed_nothing(pressed: Database) -> None:
 
 
 def test_what_gets_worse_in_somebodys_hands_has_to_be_reached_in_its_new_time(staffed: Database) -> None:
-    """A minor task has no limit for arriving; the fall that joins it has one, and an earlier one stays."""
+    """A minor task gives hours; the fall that joins it has to be taken anew, and gives less."""
     record(staffed, press(1, severity=Severity.MINOR, rule="inactivity"))
-    act(staffed, "li", A.ACKNOWLEDGE)
     limit = select(DispatchStep.due_at).where(DispatchStep.kind == "arrival", DispatchStep.state == "planned")
-    with staffed.read() as session:
-        assert session.scalars(limit).all() == []
-    record(staffed, press(2, severity=Severity.MAJOR, rule="fall"))
-    with staffed.read() as session:
-        (major,) = session.scalars(limit).all()
-    record(staffed, press(3))
-    with staffed.read() as session:
-        (critical,) = session.scalars(limit).all()
-    assert critical < major
+    limits: list[datetime] = []
+    for number, severity in enumerate((Severity.MAJOR, Severity.CRITICAL, None), 2):
+        act(staffed, "li", A.ACKNOWLEDGE)
+        with staffed.read() as session:
+            limits += session.scalars(limit).all()
+        if severity is not None:
+            record(staffed, press(number, severity=severity, rule=severity))
+    minor, major, critical = limits
+    assert critical < major < minor
     work(staffed, critical)
     assert "expire" in lines(staffed)

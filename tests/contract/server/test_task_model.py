@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
+from types import SimpleNamespace
 from typing import Any, Final
 
 import pytest
@@ -23,15 +24,16 @@ from gateway.rules.model import Severity, TaskKind
 from server.alarms import service as alarms
 from server.clock import to_ms
 from server.db.database import Database
-from server.db.models import Alarm, Delivery, DispatchStep, Occurrence, Task, TaskEvent
+from server.db.models import Alarm, Delivery, DispatchStep, Occurrence, Task, TaskEvent, User
 from server.devices.schemas import DeviceIn
 from server.devices.service import register
+from server.dispatch import losing
 from server.errors import ServerError
 from server.places import schemas
 from server.places import service as places
 from server.tasks import following, repository, service
 from server.tasks.service import Act
-from server.tasks.states import BY_THE_WORLD, OPEN_STATES, UNANSWERED, TaskAction, TaskState, move
+from server.tasks.states import BY_THE_WORLD, HELD, OPEN_STATES, UNANSWERED, TaskAction, TaskState, move
 from tests.contract.server.conftest import NOW, viewer_of
 from tests.contract.server.test_alarm_record import press
 from tests.contract.server.test_dispatch import LI_HAS, work
@@ -44,7 +46,7 @@ RULES: Final = {
 }
 """What each rule's alarm is worth, and whether it ends by itself."""
 DONE_BY_PEOPLE: Final = [a for a in TaskAction if a not in BY_THE_WORLD and a is not TaskAction.PHOTO]
-FINDS_SOMEBODY: Final = ("call", "end", "arrival", "again", "taken")
+FINDS_SOMEBODY: Final = ("call", "end", "arrival", "answer", "again", "unfinished", "taken")
 _homes: Final[Iterator[int]] = itertools.count(1)
 
 
@@ -163,6 +165,18 @@ class Life(RuleBasedStateMachine):
             if following_act is not None:
                 self._try(login, task.id, Act(action=following_act, outcome="helped_on_site"))
 
+    @rule()
+    def leaves(self) -> None:
+        """Whoever has the newest task is disabled, and back when the server has noticed."""
+        for task in self._tasks()[-1:]:
+            if task.assignee_id is None or TaskState(task.state) not in HELD:
+                return
+            self._disable(task.assignee_id, self.now)
+            losing.sweep(SimpleNamespace(database=self.database), self.now, self.now)  # type: ignore[arg-type]
+            self._disable(task.assignee_id, None)
+            with self.database.read() as session:
+                assert session.get_one(Task, task.id).state == TaskState.DISPATCHED
+
     @rule(seconds=st.sampled_from([1, 30, 60, 130, 600, 1_000, 14_400, 300_000]))
     def time_passes(self, seconds: int) -> None:
         """The server does what falls due meanwhile, at its time."""
@@ -214,13 +228,18 @@ class Life(RuleBasedStateMachine):
         ).all()
         assert (task.closed_at is not None) == (state not in OPEN_STATES)
         if state in UNANSWERED:
-            assert planned & {"call", "end"} or self._told_everybody(session, task), "nobody is to be told"
+            told = task.severity != Severity.CRITICAL and self._told_everybody(session, task)
+            assert planned & {"call", "end"} or told, "nobody is to be told"
         else:
             assert not planned & {"call", "end"}, "the chain goes on although somebody has it"
             assert "call" not in queued, "a message that is not needed any more"
-        if state in (TaskState.ACKNOWLEDGED, TaskState.ON_THE_WAY) and task.kind == "care":
-            urgent = task.severity in (Severity.CRITICAL, Severity.MAJOR)
-            assert not urgent or "arrival" in planned, "nobody notices when the holder does not come"
+        if state in (TaskState.ACKNOWLEDGED, TaskState.ON_THE_WAY):
+            assert "arrival" in planned, "nobody notices when the holder does not come"
+        if state in (TaskState.ON_SITE, TaskState.RESOLVED):
+            assert "unfinished" in planned, "nobody notices when it is never ended"
+        if task.unheard_at is not None:
+            assert state in HELD
+            assert "answer" in planned, "nobody notices when the holder does not answer"
         if state is TaskState.PLANNED:
             assert task.due_at is not None
             assert not planned
@@ -250,6 +269,10 @@ class Life(RuleBasedStateMachine):
     def _try(self, login: str, task_id: int, wanted: Act) -> None:
         with suppress(ServerError), self.database.write() as session:
             service.act(session, self.people[login], task_id, wanted, now=self.now)
+
+    def _disable(self, user_id: int, at: datetime | None) -> None:
+        with self.database.write() as session:
+            session.get_one(User, user_id).disabled_at = at
 
     def _days(self) -> None:
         with self.database.read() as session:

@@ -207,6 +207,9 @@ class TestGoingDown:
 
     def test_not_under_a_critical_alarm(self, site: Site) -> None:
         open_cover(site.database, 2, rule="gas", severity=Severity.CRITICAL, point="gas_high")
+        with pytest.raises(ConflictError, match="arrive first"):  # others are called again
+            site.enter(5)
+        site.act(A.ARRIVE, 5)
         with pytest.raises(ConflictError, match="critical alarm"):
             site.enter(5)
 

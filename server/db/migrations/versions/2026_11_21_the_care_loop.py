@@ -383,6 +383,8 @@ def _columns() -> None:
     op.add_column("tasks", sa.Column("parent_id", sa.Integer(), nullable=True))
     op.add_column("tasks", sa.Column("due_at", UtcDateTime(timezone=True), nullable=True))
     op.add_column("tasks", sa.Column("snoozed_until", UtcDateTime(timezone=True), nullable=True))
+    op.add_column("tasks", sa.Column("unheard_at", UtcDateTime(timezone=True), nullable=True))
+    op.add_column("tasks", sa.Column("unanswered_at", UtcDateTime(timezone=True), nullable=True))
     op.add_column("tasks", sa.Column("reviewed_at", UtcDateTime(timezone=True), nullable=True))
     op.add_column("tasks", sa.Column("cause", sa.String(), nullable=True))
     op.add_column("tasks", sa.Column("review", sa.String(), nullable=True))

@@ -79,7 +79,7 @@ def test_accepting_cancels_all_and_waits_for_the_arrival() -> None:
 def test_without_a_limit_nobody_waits_for_the_arrival() -> None:
     book = Playbook(steps=BOOK.steps)
     decision = decide(book, new(TaskState.ACKNOWLEDGED), Happened.ACKNOWLEDGED, NOW)
-    assert [plan.kind for plan in decision.plan] == [K.TAKEN]
+    assert [plan.kind for plan in decision.plan] == [K.TAKEN, K.UNFINISHED]  # … but for its end
 
 
 @pytest.mark.parametrize(("told", "following"), [(-1, 0), (0, 1), (2, 2)])
@@ -97,6 +97,58 @@ def test_another_occurrence_tells_the_holder_or_wakes_an_ended_chain() -> None:
     assert decide(BOOK, ended, Happened.RECURRED, NOW).plan == (call(2, 2, NOW),)
 
 
+def test_a_further_emergency_has_to_be_answered_by_its_holder() -> None:
+    """As long as the first step that waits, and whoever is on site too; then everybody is sought anew."""
+    for state in (TaskState.ACKNOWLEDGED, TaskState.ON_SITE):
+        held = decide(BOOK, new(state, number=2), Happened.URGENT, NOW)
+        assert (K.AGAIN, NOW) in [(plan.kind, plan.due_at) for plan in held.plan]
+        assert (K.ANSWER, at(60)) in [(plan.kind, plan.due_at) for plan in held.plan]
+    assert decide(BOOK, new(TaskState.ON_SITE), Happened.HEARD, NOW).cancel == {K.ANSWER}
+    silent = decide(BOOK, new(TaskState.DISPATCHED, number=2), Happened.UNHEARD, NOW)
+    assert silent.plan == (call(2, 0, NOW),)
+    waiting = Standing(state=TaskState.NEW, run=1, number=0, waits=True)
+    assert decide(BOOK, waiting, Happened.URGENT, NOW) == Decision()
+
+
+def test_what_is_graver_than_what_its_holder_took_tells_them_and_everybody() -> None:
+    decision = decide(BOOK, new(TaskState.DISPATCHED, number=2), Happened.OUTGROWN, NOW)
+    assert decision.plan == (Planned(kind=K.AGAIN, run=2, due_at=NOW), call(2, 0, NOW))
+    assert {K.ARRIVAL, K.UNFINISHED, K.TAKEN} <= decision.cancel
+
+
+def test_the_last_round_comes_again_until_somebody_takes_it() -> None:
+    """All who are told together with the last step, once a round; without a number the chain ends."""
+    assert decide(BOOK, new(number=2), Happened.UNANSWERED, NOW) == Decision()
+    round_ = Playbook(steps=(step(60), step(0), step(0), step(90, repeat=3)), again_every_s=600)
+    (again,) = decide(round_, new(number=3, turn=3), Happened.UNANSWERED, NOW).plan
+    assert again == call(2, 1, at(600))
+    alone = Playbook(steps=(step(60), step(90, repeat=3)), again_every_s=600)
+    (again,) = decide(alone, new(number=1, turn=3), Happened.UNANSWERED, NOW).plan
+    assert again == call(2, 1, at(600), turn=3)
+    then = Standing(state=TaskState.NEW, run=2, number=1, turn=3)
+    assert [plan.kind for plan in decide(alone, then, Happened.TOLD, at(600)).plan] == [K.END]
+
+
+def test_whoever_is_there_or_has_helped_is_reminded_to_end_it_again_and_again() -> None:
+    book = Playbook(steps=BOOK.steps, arrive_within_s=900, close_within_s=7_200)
+    for state, what in (
+        (TaskState.ON_SITE, Happened.ARRIVED),
+        (TaskState.RESOLVED, Happened.RESOLVED),
+    ):
+        decision = decide(book, new(state), what, NOW)
+        assert decision.plan == (Planned(kind=K.UNFINISHED, run=1, due_at=at(7_200)),)
+    again = decide(book, new(TaskState.RESOLVED, turn=0), Happened.REMINDED, NOW)
+    assert again.plan == (Planned(kind=K.UNFINISHED, run=1, turn=1, due_at=at(7_200)),)
+
+
+def test_a_playbook_that_became_shorter_is_gone_on_with() -> None:
+    """A run may have told a step that the playbook which counts now has not."""
+    for what in Happened:
+        if what not in (Happened.TOLD, Happened.NOBODY):  # whoever does a step looks it up in its own
+            decision = decide(BOOK, new(TaskState.DISPATCHED, number=9), what, NOW)
+            assert all(plan.number < len(BOOK.steps) for plan in decision.plan), what
+
+
 def test_a_task_handed_over_tells_its_holder_and_goes_on_if_nobody_answers() -> None:
     decision = decide(BOOK, new(TaskState.DISPATCHED, number=1), Happened.GIVEN, NOW)
     assert [(plan.kind, plan.due_at) for plan in decision.plan] == [(K.AGAIN, NOW), (K.CALL, at(30))]
@@ -110,7 +162,7 @@ def test_a_snoozed_task_is_silent_until_its_time() -> None:
     held = decide(BOOK, new(TaskState.ACKNOWLEDGED), Happened.SNOOZED, NOW, until=at(600))
     assert [(plan.kind, plan.due_at) for plan in held.plan] == [(K.AGAIN, at(600)), (K.ARRIVAL, at(1_500))]
     there = decide(BOOK, new(TaskState.ON_SITE), Happened.SNOOZED, NOW, until=at(600))
-    assert [plan.kind for plan in there.plan] == [K.AGAIN]
+    assert [plan.kind for plan in there.plan] == [K.AGAIN, K.UNFINISHED]
     assert K.TAKEN not in there.cancel  # the others still hear who has it
 
 

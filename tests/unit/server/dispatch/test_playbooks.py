@@ -5,7 +5,7 @@ from pydantic import ValidationError
 
 from gateway.rules.model import Severity
 from server.dispatch.core import WhoKind
-from server.dispatch.playbooks import OTHER, SUBDISTRICT, PlaybookIn, packaged, packaged_for
+from server.dispatch.playbooks import OTHER, SERVER, SUBDISTRICT, PlaybookIn, packaged, packaged_for
 from server.places.ground import metres
 from server.tasks.policy import ALL_SEEING, TaskPolicy
 from server.users.roles import Role
@@ -16,6 +16,7 @@ def test_every_kind_and_severity_has_a_packaged_playbook() -> None:
     """And its roles see such tasks."""
     kinds = {kind.id: {Role(role) for role in kind.roles} | ALL_SEEING for kind in TaskPolicy().kinds}
     kinds[OTHER] = kinds[SUBDISTRICT] = set(ALL_SEEING)
+    kinds[SERVER] = kinds["maintenance"]
     assert set(packaged()) == {(kind, severity) for kind in kinds for severity in Severity}
     for (kind, _), plan in packaged().items():
         roles = [
@@ -68,7 +69,7 @@ def test_a_playbook_survives_its_form() -> None:
         fields = {
             f"{name}_{row}": text for row, step in enumerate(form.rows(plan)) for name, text in step.items()
         }
-        assert form.read({**fields, "arrive": str(plan.arrive_within_s or "")}) == plan
+        assert form.read({**fields, **form.limits(plan)}) == plan
 
 
 def test_the_form_says_which_step_is_wrong() -> None:

@@ -14,6 +14,7 @@ from server.coverage.core import Cause
 from server.devices.freshness import Freshness
 from server.dispatch.asks import NOT_REACHED
 from server.dispatch.core import Ask, StepKind, WhoKind
+from server.dispatch.losing import REASONS as LOST
 from server.enrolment.views import EnrolmentState
 from server.figures.model import Light
 from server.figures.tables import COLUMNS, TABLE_KEYS
@@ -46,10 +47,10 @@ CHOSEN = {
     "figures.table.": TABLE_KEYS,
     "event.": [action for action in TaskAction if action is not TaskAction.RECUR]
     + ["opened", "recurred", "cleared"]
-    + ["told", "escalated", "told_nobody", "told_holder", "unanswered", "not_delivered"]
+    + ["told", "escalated", "told_nobody", "told_holder", "unanswered", "unfinished", "left", "not_delivered"]
     + ["muted", "unmuted", "drill", "no_drill", "withdrawn", "folded"]
     + [NOT_REACHED, *(ask for ask in Ask if ask is not Ask.GO)],
-    "reason.": ["left_open", "work_over", "unexpected", "folded", "protected_again", "away"],
+    "reason.": ["left_open", "work_over", "unexpected", "folded", "protected_again", "away", *LOST.values()],
     "windows.kind.": ["work", "drill"],
     "windows.scope.": [*SCOPES],
     "who.": [*WhoKind],
