@@ -54,6 +54,7 @@ PAGES: Final = (
     ("devices, API", "/api/v1/devices?limit=100"),
     ("map, all of it", "/map/places.json"),
     ("map, a street", "/map/places.json?box=31.2,121.4,31.21,121.41"),
+    ("wells", "/wells"),
     ("coverage of the month", "/coverage/month"),
     ("figures of the month", "/figures"),
 )

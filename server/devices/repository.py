@@ -1,6 +1,6 @@
 """SQL of devices and attachments."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import Row, select
 from sqlalchemy.orm import Session
@@ -13,6 +13,8 @@ def attached(
     *,
     gateway_id: str | None = None,
     position_ids: Sequence[str] | None = None,
+    in_wells: bool = False,
+    well_ids: Collection[str] | None = None,
     after: str = "",
     limit: int | None = None,
 ) -> Sequence[Row[Device, Position]]:
@@ -30,6 +32,10 @@ def attached(
         query = query.where(Position.id > after)
     if gateway_id is not None:
         query = query.where(Device.gateway_id == gateway_id)
+    if in_wells:
+        query = query.where(Position.well_id.is_not(None))
+    if well_ids is not None:
+        query = query.where(Position.well_id.in_(well_ids))
     if position_ids is not None:
         query = query.where(Position.id.in_(position_ids))
     return session.execute(query).all()

@@ -9,14 +9,15 @@ from starlette.concurrency import run_in_threadpool
 from server.clock import now
 from server.context import Context
 from server.dependencies import GetContext, GetViewer
+from server.devices import listing
 from server.devices.views import Latest
 from server.errors import StoreUnavailableError
-from server.readings import service as readings
 from server.tasks import repository
 from server.users.roles import Right
 from server.users.viewer import Viewer
 from server.wells import baseline, entry, gates, roadworks, views
 from server.wells.entry import EnterIn, HandHeldIn
+from server.wells.newest import newest as of_wells
 
 router = APIRouter(tags=["wells"])
 
@@ -46,7 +47,7 @@ class BaselineIn(BaseModel):
 async def well_now(context: GetContext, viewer: GetViewer, key: str) -> dict[str, Any]:
     """A well as it stands: water, covers, upstream, work."""
     viewer.require(Right.VIEW_DEVICES)
-    seen = await newest(context)
+    seen = await newest(context, key)
 
     def look() -> dict[str, Any]:
         with context.database.read() as session:
@@ -124,10 +125,11 @@ async def post_baseline(
     return await renew(context, viewer, position_id, seated=body.seated)
 
 
-async def newest(context: Context) -> Latest:
-    """The newest values; none where the store does not answer, so that nobody goes down by an old one."""
+async def newest(context: Context, *well_ids: str) -> Latest:
+    """What the wells, or these, said last; nothing where the store does not answer, so that nobody goes down
+    by what is old."""
     try:
-        return await readings.latest(context.store, context.catalogue, now=now())
+        return await of_wells(context, well_ids=well_ids or None, now=now())
     except StoreUnavailableError:
         return {}
 
@@ -157,7 +159,7 @@ async def air(context: Context, viewer: Viewer, task_id: int, given: HandHeldIn,
 
 async def renew(context: Context, viewer: Viewer, position_id: str, *, seated: bool) -> dict[str, float]:
     """`baseline.renew` with the newest readings."""
-    seen = await newest(context)
+    seen, _ = await listing.newest(context, [position_id], now=now())
 
     def put() -> dict[str, float]:
         with context.database.write() as session:

@@ -1,6 +1,6 @@
 """What a person sees of wells: covers, water, what lies upstream, and the work there."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from firmware_profiles import Catalogue
+from server.db.among import among
 from server.db.models import (
     Area,
     AuditEntry,
@@ -103,9 +104,10 @@ def listed(
     policy = policies.current(session, WellPolicy)
     tasks = open_tasks(session, viewer)
     at: dict[str, list[tuple[Device, Position]]] = {}
-    for row in devices.attached(session):
+    for row in devices.attached(session, in_wells=True, well_ids=well_ids):
         if row[1].well_id is not None:
             at.setdefault(row[1].well_id, []).append((row[0], row[1]))
+    measured = _measured(session, [position.id for members in at.values() for _, position in members])
     above: dict[str, list[str]] = {}
     for link in session.scalars(select(WellUpstream).order_by(WellUpstream.upstream_id)):
         above.setdefault(link.well_id, []).append(link.upstream_id)
@@ -127,7 +129,7 @@ def listed(
             newest = sample(point, values) if point is not None else None
             if point is not None and newest is not None and (level is None or newest.at > level[0].at):
                 level = (newest, (device.id, point.point))
-            cover = _cover(session, device, position, latest, baseline.points_of(profile))
+            cover = _cover(device, position, latest, baseline.points_of(profile), measured)
             if cover is not None:
                 covers.append(cover)
         found.append(
@@ -193,8 +195,26 @@ def work(session: Session, task_id: int) -> WorkView | None:
     )
 
 
+def _measured(session: Session, position_ids: Collection[str]) -> dict[str, datetime]:
+    """When the installed angles of these positions were measured last."""
+    rows = session.execute(
+        select(AuditEntry.subject_id, AuditEntry.at)
+        .where(
+            AuditEntry.action == baseline.ACTION,
+            AuditEntry.subject_kind == "position",
+            among(AuditEntry.subject_id, position_ids),
+        )
+        .order_by(AuditEntry.id)
+    )
+    return {position_id: at for position_id, at in rows}  # noqa: C416 - the last one of each stays
+
+
 def _cover(
-    session: Session, device: Device, position: Position, latest: Latest, points: dict[str, str]
+    device: Device,
+    position: Position,
+    latest: Latest,
+    points: dict[str, str],
+    measured: Mapping[str, datetime],
 ) -> CoverView | None:
     values = {value.field: value.value for value in latest.get(position.id, ()) if not value.is_status}
     is_open = values.get("cover_open")
@@ -205,20 +225,6 @@ def _cover(
         for point, parameter in points.items()
         if isinstance(values.get(point), float | int)
     ]
-    measured = (
-        session.scalar(
-            select(AuditEntry.at)
-            .where(
-                AuditEntry.action == baseline.ACTION,
-                AuditEntry.subject_kind == "position",
-                AuditEntry.subject_id == position.id,
-            )
-            .order_by(AuditEntry.id.desc())
-            .limit(1)
-        )
-        if any(parameter in device.parameters for parameter in points.values())
-        else None
-    )
     return CoverView(
         position_id=position.id,
         name=position.name,
@@ -226,5 +232,9 @@ def _cover(
         open=None if is_open is None else bool(is_open),
         angles=tuple(angles),
         judged=bool(points),
-        measured_at=measured,
+        measured_at=(
+            measured.get(position.id)
+            if any(parameter in device.parameters for parameter in points.values())
+            else None
+        ),
     )

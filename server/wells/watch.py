@@ -20,6 +20,7 @@ from server.supervision import survived
 from server.wells import baseline, entry, levels, water
 from server.wells.core import Sample, Water, settled
 from server.wells.core import water as judged
+from server.wells.newest import newest as of_wells
 from server.wells.policy import WellPolicy
 
 log = structlog.get_logger(__name__)
@@ -57,7 +58,7 @@ class Watch:
             return
         latest: Latest = {}
         with survived("wells_without_readings"):
-            latest = await readings.latest(self._context.store, self._context.catalogue, now=moment)
+            latest = await of_wells(self._context, now=moment)
         if below:  # whose air was to be read again is known without the store
             with survived("nobody_looked_below"):
                 await asyncio.to_thread(self._look_below, latest, moment)

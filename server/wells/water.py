@@ -30,7 +30,7 @@ def points(session: Session, catalogue: Catalogue) -> list[LevelPoint]:
     """All points that tell the level of a well."""
     heights = dict(session.execute(select(Well.id, Well.mount_height_m)).all())
     found: list[LevelPoint] = []
-    for device, position in devices.attached(session):
+    for device, position in devices.attached(session, in_wells=True):
         profile = catalogue.get(device.profile)
         if position.well_id is None or profile is None:
             continue

@@ -159,7 +159,7 @@ def _work(
 async def _well(
     request: Request, context: Context, viewer: Viewer, well_id: str, error: ServerError | None = None
 ) -> Response:
-    latest = await newest(context)
+    latest = await newest(context, well_id)
 
     def look() -> Response:
         with context.database.read() as session:

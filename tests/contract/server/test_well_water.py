@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,16 @@ from server.alarms.texts import RuleTexts
 from server.commissioning.repository import SIGNED
 from server.context import Context
 from server.db.database import Database
-from server.db.models import Alarm, AuditEntry, CommissioningTest, Device, Occurrence, Task, WellUpstream
+from server.db.models import (
+    Alarm,
+    AuditEntry,
+    CommissioningTest,
+    Device,
+    Occurrence,
+    Position,
+    Task,
+    WellUpstream,
+)
 from server.devices.views import Latest
 from server.errors import ForbiddenError, InvalidError
 from server.gateways import desired
@@ -22,7 +32,11 @@ from server.live.bus import Bus
 from server.settings import ServerSettings
 from server.timeseries.sqlite import SqliteStore
 from server.timeseries.store import LatestValue, Point
+from server.users.reach import within
+from server.users.roles import Role
+from server.users.viewer import Viewer
 from server.wells import baseline
+from server.wells.newest import newest
 from server.wells.watch import Watch
 from tests.contract.server.conftest import NOW, viewer_of
 from tests.contract.server.covers import lay_wells, open_cover
@@ -99,6 +113,32 @@ async def test_a_fast_rise_warns_here_and_at_the_next_well_down_and_ends_when_it
     assert wells.alarms() == []
     with wells.context.database.read() as session:
         assert len(session.scalars(select(Occurrence)).all()) == 2  # told once
+
+
+async def test_only_what_is_in_wells_is_read(wells: Wells, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the watch, and for one well it and the next one up; also where whoever asks sees no more than their
+    area: the air of the well that they go into is not out of sight."""
+    await wells.say(1, water_level=300)
+    await wells.say(1, "w2-cover", water_level=200)
+    await wells.say(1, "home-fall", battery=80)
+    with wells.context.database.read() as session:
+        wells_positions = set(session.scalars(select(Position.id).where(Position.well_id.is_not(None))))
+    asked: list[set[str]] = []
+    known = wells.context.store.latest
+
+    async def latest(families: Any, *, since: datetime, positions: Any = None) -> Latest:
+        asked.append(set(positions))
+        return await known(families, since=since, positions=positions)
+
+    monkeypatch.setattr(wells.context.store, "latest", latest)
+    await wells.look(2)
+    assert asked == [wells_positions]
+    assert "home-fall" not in wells_positions
+    elsewhere = Viewer(user_id=99, name="", role=Role.MANAGER, area_ids=frozenset({"elsewhere"}))
+    theirs = replace(wells.context, database=within(wells.context.database, elsewhere))
+    assert set(await newest(theirs, now=at(2))) == {"w1-cover", "w2-cover"}
+    assert set(await newest(theirs, well_ids=["w1"], now=at(2))) == {"w1-cover"}
+    assert set(await newest(theirs, well_ids=["w2"], now=at(2))) == {"w1-cover", "w2-cover"}
 
 
 async def test_two_servers_raise_one_alarm(wells: Wells) -> None:
