@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime
 
+from gateway.wire import EARLIEST_MS, LATEST_MS
+
 
 def now() -> datetime:
     """The present moment, aware, in UTC."""
@@ -11,6 +13,11 @@ def now() -> datetime:
 def from_ms(milliseconds: int) -> datetime:
     """The moment of a wire time. Raises OverflowError, ValueError or OSError far outside our era."""
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+def nearest(milliseconds: int) -> datetime:
+    """The moment of a wire time that was stored unchecked: the nearest one that the wire takes."""
+    return from_ms(max(EARLIEST_MS, min(milliseconds, LATEST_MS)))
 
 
 def to_ms(moment: datetime) -> int:

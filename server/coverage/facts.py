@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from firmware_profiles import Catalogue
 from server.alarms.texts import GATEWAY_DRIVER, GATEWAY_OFFLINE
-from server.clock import from_ms
+from server.clock import nearest
 from server.commissioning.repository import standings
 from server.coverage.core import Place, Work
 from server.db.models import Alarm, Attachment, Device, Gateway, Position, Resident, Window
@@ -204,7 +204,7 @@ class _Gateways:
             away = {one["name"] for one in health.get("drivers", ()) if one.get("away") is not None}
             self._drivers[gateway_id] = away
             oldest = health.get("data_oldest_ms")
-            self._heard_to[gateway_id] = now if oldest is None else min(now, from_ms(oldest))
+            self._heard_to[gateway_id] = now if oldest is None else min(now, nearest(oldest))
 
     def of(self, row: Row[Any]) -> dict[str, Any]:
         """What they mean to one device."""

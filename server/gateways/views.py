@@ -56,8 +56,16 @@ def one(session: Session, gateway_id: str) -> GatewayView:
     return found
 
 
+def _health(gateway: Gateway) -> Health | None:
+    """Its last report; None where there is none, or an older server has stored one that cannot be."""
+    try:
+        return msgspec.convert(gateway.health, Health) if gateway.health else None
+    except msgspec.ValidationError:
+        return None
+
+
 def _view(gateway: Gateway, areas: dict[str, str], counts: dict[str, int]) -> GatewayView:
-    health = msgspec.convert(gateway.health, Health) if gateway.health else None
+    health = _health(gateway)
     return GatewayView(
         id=gateway.id,
         name=gateway.name,

@@ -35,6 +35,7 @@ from server.db.models import (
 from server.devices.helping import Help
 from server.devices.service import retire
 from server.gateways import faults
+from server.gateways import views as gateways
 from server.live.bus import Bus
 from server.places import service as places
 from server.places.schemas import ResidentIn
@@ -48,6 +49,18 @@ from tests.contract.server.conftest import NOW
 MANAGER = Viewer(user_id=1, name="陈", role=Role.MANAGER)
 CREW = Viewer(user_id=2, name="赵", role=Role.MAINTENANCE)
 HOUR = timedelta(hours=1)
+
+
+@pytest.mark.parametrize("far", [10**18, -(10**18)])
+def test_an_impossible_backlog_of_one_gateway_does_not_end_coverage(
+    street: Database, catalogue: Catalogue, far: int
+) -> None:
+    """A server of before took it."""
+    with street.write() as session:
+        session.get_one(Gateway, "gw-1").health = {"at_ms": 1, "uptime_s": 1.0, "data_oldest_ms": far}
+    with street.read() as session:
+        spans.judge(session, catalogue=catalogue, values={}, now=NOW)
+        assert {view.id for view in gateways.listed(session)} == {"gw-1", "gw-2"}
 
 
 def at(hours_later: float) -> datetime:
