@@ -16,7 +16,8 @@ from typing import Any, cast
 from sqlalchemy import Connection, Engine, Select, Table, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DisconnectionError, IntegrityError, OperationalError
+from sqlalchemy.exc import DisconnectionError, IntegrityError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionError
 from sqlalchemy.orm import ORMExecuteState, Session
 from sqlalchemy.orm.interfaces import ORMOption
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -132,8 +133,10 @@ def _translated() -> Iterator[None]:
         yield
     except IntegrityError:
         raise
-    except OperationalError as error:
+    except (OperationalError, InterfaceError, InternalError) as error:
         raise StoreUnavailableError(f"the database does not answer: {error.orig}") from error
+    except NoConnectionError as error:
+        raise StoreUnavailableError("all connections to the database are in use") from error
 
 
 def _set_up_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:

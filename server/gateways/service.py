@@ -1,6 +1,5 @@
 """What gateways say of themselves, and the fault when one of them says nothing any more."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -106,11 +105,6 @@ def _away_since(gateway: Gateway, *, grace: timedelta, now: datetime) -> datetim
     if not gateway.online:
         return gateway.changed_at or gateway.seen_at
     return gateway.seen_at if now - gateway.seen_at >= max(grace, QUIET) else None
-
-
-def listed(session: Session) -> Sequence[Gateway]:
-    """All gateways, by id."""
-    return session.scalars(select(Gateway).order_by(Gateway.id)).all()
 
 
 def _known(session: Session, gateway_id: str) -> Gateway:

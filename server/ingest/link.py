@@ -1,15 +1,20 @@
-"""The server's two connections to the broker: one for alarms and talk with gateways, one for frames.
+"""The server's three connections to the broker: alarms, frames, and everything else.
 
-Both reconnect by themselves with a growing, jittered wait. MQTT's own acknowledgements are not relied on:
-what is not stored is not acknowledged, and its gateway sends it again.
+Alarms have one of their own, and all acknowledgements go out by it: with each new connection come the
+retained states of all gateways, and each may want its whole document. One loop takes the alarms, one after
+the other. All reconnect by themselves with a growing, jittered wait. MQTT's own acknowledgements are not
+relied on: what is not stored is not acknowledged, and its gateway sends it again.
 """
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Final
 
 import aiomqtt
+from sqlalchemy import select
 
 from gateway.wire import AckMessage, Channel, CommandMessage, Message, WireError, encode, parse_topic, topic
 from server.clock import now
@@ -17,7 +22,7 @@ from server.commands import service as commands
 from server.context import Context
 from server.db.database import Change
 from server.db.models import Gateway
-from server.gateways import desired, service
+from server.gateways import desired
 from server.ingest import handlers
 from server.ingest.condition import ConditionWriter
 from server.ingest.connection import broker_client, kept_connected
@@ -31,15 +36,25 @@ FAILED_KNOWN: Final = 1_000
 """Messages that failed and are kept already: they come again."""
 LONGEST_TOPIC: Final = 200
 GROUP: Final = "$share/ingest"
+AGAIN_S: Final = 1.0
+"""Before documents are sent again that a store which did not answer kept back."""
+_TAKEN: Final[dict[str, Sequence[Channel]]] = {
+    "alarms": ("up/alarm",),
+    "talk": ("up/state", "up/reply", "up/found"),
+}
+"""What each connection's loop takes."""
 
 
 class Link:
-    """Both connections of one server."""
+    """All connections of one server."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._conditions = ConditionWriter(context)
-        self._talk: aiomqtt.Client | None = None
+        self._clients: dict[str, aiomqtt.Client] = {}
+        self._missed = asyncio.Event()
+        """Set when gateways may have missed documents and commands: all are sent."""
+        self._one_document = asyncio.Lock()
         self._failed: deque[int] = deque(maxlen=FAILED_KNOWN)
         self.connected = asyncio.Event()
 
@@ -49,8 +64,12 @@ class Link:
         async with asyncio.TaskGroup() as group:
             group.create_task(writer.run(), name="frame-writer")
             group.create_task(self._conditions.run(), name="condition-writer")
-            group.create_task(kept_connected("talk", self._run_talk), name="link-talk")
+            for name, channels in _TAKEN.items():
+                group.create_task(
+                    kept_connected(name, partial(self._run_taking, name, channels)), name=f"link-{name}"
+                )
             group.create_task(kept_connected("data", lambda: self._run_data(writer)), name="link-data")
+            group.create_task(self._publish_missed(), name="missed-publisher")
             group.create_task(self._publish_desired(), name="desired-publisher")
             group.create_task(self._publish_commands(), name="command-publisher")
 
@@ -58,7 +77,7 @@ class Link:
         self, gateway_id: str, channel: Channel, message: Message, *, retain: bool = False
     ) -> bool:
         """Publishes to a gateway; False where the broker is away just now."""
-        client = self._talk
+        client = self._clients.get("alarms" if channel == "down/ack" else "talk")
         if client is None:
             return False
         try:
@@ -75,26 +94,25 @@ class Link:
     async def _acknowledge(self, gateway_id: str, ack: AckMessage) -> None:
         await self.send(gateway_id, "down/ack", ack)
 
-    async def _run_talk(self) -> None:
-        async with broker_client(self._context.settings, "talk") as client:
-            self._talk = client
+    async def _run_taking(self, name: str, channels: Sequence[Channel]) -> None:
+        async with broker_client(self._context.settings, name) as client:
             try:
-                await client.subscribe(_shared(self._context.settings, "up/alarm"), qos=1)
-                await client.subscribe("sunwell/v1/+/up/state", qos=1)
-                await client.subscribe(_shared(self._context.settings, "up/reply"), qos=1)
-                await client.subscribe(_shared(self._context.settings, "up/found"), qos=1)
-                self.connected.set()
-                await self._send_all_desired()
-                await self._send_commands(everything=True)
+                for channel in channels:
+                    await client.subscribe(_filter(self._context.settings, channel), qos=1)
+                self._clients[name] = client
+                if name == "talk":
+                    self._missed.set()
+                if self._clients.keys() == _TAKEN.keys():
+                    self.connected.set()
                 async for message in client.messages:
                     await self._take(str(message.topic), bytes(message.payload or b""))
             finally:
-                self._talk = None
+                self._clients.pop(name, None)
                 self.connected.clear()
 
     async def _run_data(self, writer: FrameWriter) -> None:
         async with broker_client(self._context.settings, "data") as client:
-            await client.subscribe(_shared(self._context.settings, "up/data"), qos=1)
+            await client.subscribe(_filter(self._context.settings, "up/data"), qos=1)
             async for message in client.messages:
                 name, payload = str(message.topic), bytes(message.payload or b"")
                 try:
@@ -143,15 +161,29 @@ class Link:
         if health is not None:
             self._conditions.put(gateway_id, health)
 
+    async def _publish_missed(self) -> None:
+        """Sends everything with each new connection, and again where a store did not answer."""
+        while True:
+            await self._missed.wait()
+            self._missed.clear()
+            with survived("desired_not_sent") as failed:
+                for gateway_id in await asyncio.to_thread(self._gateways):
+                    await self._send_desired(gateway_id)
+                await self._send_commands(everything=True)
+            if failed:
+                await asyncio.sleep(AGAIN_S)
+                self._missed.set()
+
     async def _publish_desired(self) -> None:
         with self._context.bus.subscribe() as changes:
             async for change in changes:
-                with survived("desired_not_sent", what=change.kind):
-                    if change.kind == "desired":
-                        for gateway in await asyncio.to_thread(self._gateways, change.id):
-                            await self._send_desired(gateway)
-                    elif change.kind == "resync":
-                        await self._send_all_desired()
+                if change.kind == "desired":
+                    with survived("desired_not_sent", gateway=change.id) as failed:
+                        await self._send_desired(change.id)
+                    if failed:
+                        self._missed.set()
+                elif change.kind == "resync":
+                    self._missed.set()
 
     async def _publish_commands(self) -> None:
         """Publishes new commands at once, unanswered ones again; gives up those that nobody answered."""
@@ -173,27 +205,34 @@ class Link:
     def _due(self, everything: bool) -> list[tuple[str, CommandMessage]]:
         with self._context.database.write() as session:
             commands.give_up(session, now=now())
-            if self._talk is None:
+            if "talk" not in self._clients:
                 return []
             return commands.due(session, now=now(), everything=everything)
 
-    async def _send_all_desired(self) -> None:
-        for gateway in await asyncio.to_thread(self._gateways):
-            await self._send_desired(gateway)
+    async def _send_desired(self, gateway_id: str) -> None:
+        """Sends a gateway its document as it is now; an older one never comes after it. One that cannot be
+        made is said, and keeps no other back."""
+        async with self._one_document:
+            gateway = await asyncio.to_thread(self._gateway, gateway_id)
+            if gateway is None or gateway.desired_version <= 0:
+                return
+            with survived("desired_not_made", outages=False, gateway=gateway_id):
+                await self.send(gateway_id, "down/desired", desired.message(gateway), retain=True)
 
-    async def _send_desired(self, gateway: Gateway) -> None:
-        if gateway.desired_version > 0:
-            await self.send(gateway.id, "down/desired", desired.message(gateway), retain=True)
-
-    def _gateways(self, gateway_id: str | None = None) -> list[Gateway]:
+    def _gateway(self, gateway_id: str) -> Gateway | None:
         with self._context.database.read() as session:
-            return [gateway for gateway in service.listed(session) if gateway_id in (None, gateway.id)]
+            return session.get(Gateway, gateway_id)
+
+    def _gateways(self) -> Sequence[str]:
+        with self._context.database.read() as session:
+            return session.scalars(select(Gateway.id).order_by(Gateway.id)).all()
 
 
 def _is_new_command(change: Change) -> bool:
     return change.kind == "command" and change.what == "new"
 
 
-def _shared(settings: ServerSettings, channel: str) -> str:
+def _filter(settings: ServerSettings, channel: Channel) -> str:
+    """Servers share what comes; each hears all states."""
     filter_ = f"sunwell/v1/+/{channel}"
-    return f"{GROUP}/{filter_}" if settings.mqtt_version == "5" else filter_
+    return f"{GROUP}/{filter_}" if settings.mqtt_version == "5" and channel != "up/state" else filter_

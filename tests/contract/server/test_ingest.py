@@ -1,14 +1,17 @@
 """Whatever a peer says, the server takes the next message: on both SQL engines, message by message."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import pytest
-from sqlalchemy import select
+from sqlalchemy import QueuePool, select, text
 
 from firmware_profiles import Catalogue
 from gateway.wire import AckMessage, Channel, Message, topic
@@ -16,8 +19,10 @@ from server.alarms import service
 from server.alarms.texts import RuleTexts
 from server.clock import now, to_ms
 from server.context import Context
-from server.db.database import Database
+from server.db.database import Change, Database
 from server.db.models import Gateway, Occurrence, QuarantinedMessage
+from server.errors import StoreUnavailableError
+from server.ingest import handlers, link
 from server.ingest.frames import Arrived, FrameWriter
 from server.ingest.link import Link
 from server.live.bus import Bus
@@ -234,3 +239,119 @@ async def test_a_frame_that_cannot_be_kept_stops_no_other(
     assert quarantined(context.database)[-1] == "unreadable"
     found = await context.store.latest({"fall": ["battery"]}, since=now() - timedelta(hours=1))
     assert {value.value for value in found["home-fall"]} == {61.0}
+
+
+class Broker:
+    """Hands what is published to those who subscribed, and keeps what they publish."""
+
+    def __init__(self) -> None:
+        self.subscribed: dict[str, asyncio.Queue[Any]] = {}
+        self.published: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
+
+    @asynccontextmanager
+    async def client(self, _settings: ServerSettings, _name: str) -> AsyncIterator[Any]:
+        """Stands in for `broker_client`."""
+        waiting: asyncio.Queue[Any] = asyncio.Queue()
+
+        async def subscribe(wanted: str, qos: int) -> None:
+            self.subscribed[wanted.rpartition("+/")[2]] = waiting
+
+        async def publish(where: str, payload: bytes, **_: Any) -> None:
+            self.published.put_nowait((where, payload))
+
+        async def messages() -> AsyncIterator[Any]:
+            while True:
+                yield await waiting.get()
+
+        yield SimpleNamespace(subscribe=subscribe, publish=publish, messages=messages())
+
+    def tell(self, channel: Channel, document: dict[str, Any]) -> None:
+        """A gateway publishes."""
+        payload = msgspec.json.encode(document)
+        self.subscribed[channel].put_nowait(SimpleNamespace(topic=topic("gw-1", channel), payload=payload))
+
+    async def heard(self, channel: Channel) -> bytes:
+        """The next that a gateway hears on this channel."""
+        async with asyncio.timeout(10):
+            while True:
+                where, payload = await self.published.get()
+                if where.endswith(channel):
+                    return payload
+
+
+@pytest.fixture
+async def broker(context: Context, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Broker]:
+    broker = Broker()
+    monkeypatch.setattr(link, "broker_client", broker.client)
+    monkeypatch.setattr(link, "AGAIN_S", 0.01)
+    running = Link(context)
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(running.run())
+        async with asyncio.timeout(10):
+            await running.connected.wait()
+        yield broker
+        task.cancel()
+
+
+async def test_an_alarm_does_not_wait_behind_the_states_of_all_gateways(
+    context: Context, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told, go_on = threading.Event(), threading.Event()
+
+    def slow(*_: Any, **__: Any) -> None:
+        told.set()
+        assert go_on.wait(10)
+
+    monkeypatch.setattr(handlers, "handle_state", slow)
+    for _ in range(3):
+        broker.tell("up/state", {"online": True, "session": "s"})
+    assert await asyncio.to_thread(told.wait, 10)
+    for seq in (1, 2):
+        broker.tell("up/alarm", pressed(seq))
+    for seq in (1, 2):
+        assert msgspec.json.decode(await broker.heard("down/ack"))["seqs"] == [seq]
+    go_on.set()
+
+
+async def test_documents_are_sent_once_the_database_is_back(
+    context: Context, broker: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is away while a gateway's devices change, or just when everything is to be sent again."""
+    version = 1
+
+    def change() -> None:
+        with context.database.write() as session:
+            session.get_one(Gateway, "gw-1").desired_version = version
+
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def away(*_: Any) -> None:
+        loop.call_soon_threadsafe(asked.set)
+        raise StoreUnavailableError("the database does not answer")
+
+    for what in (Change("desired", "gw-1"), Change("resync", "", "")):
+        version += 1
+        change()
+        with monkeypatch.context() as patch:
+            patch.setattr(Link, "_gateway", away)
+            patch.setattr(Link, "_gateways", away)
+            context.bus.publish(what)
+            async with asyncio.timeout(10):
+                await asked.wait()
+        asked.clear()
+        while msgspec.json.decode(await broker.heard("down/desired"))["version"] != version:
+            pass
+
+
+def test_a_pool_that_is_used_up_is_a_database_that_does_not_answer(
+    street: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = street.engine.pool
+    assert isinstance(pool, QueuePool)
+    monkeypatch.setattr(pool, "_timeout", 0.01)
+    with ExitStack() as held:
+        for _ in range(pool.size() + pool._max_overflow):
+            held.enter_context(street.engine.connect())
+        with pytest.raises(StoreUnavailableError), street.write() as session:
+            session.execute(text("SELECT 1"))
