@@ -123,6 +123,10 @@ class Server:
                     await serving
                     await _ended(loops)
 
+    def silent_loops(self) -> tuple[str, ...]:
+        """The loops that do not get round any more, though nobody is told without them."""
+        return self.context.pulse.silent()
+
     async def _open(self, stack: AsyncExitStack) -> None:
         settings = self._settings
         settings.data.mkdir(parents=True, exist_ok=True)

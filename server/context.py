@@ -8,6 +8,7 @@ from server.db.database import Database
 from server.gateways.faults import Sessions
 from server.live.bus import Bus
 from server.settings import ServerSettings
+from server.supervision import Pulse
 from server.timeseries.store import TimeSeriesStore
 from server.users.throttle import Throttle
 
@@ -24,4 +25,5 @@ class Context:
     bus: Bus
     sessions: Sessions = field(default_factory=Sessions)
     throttle: Throttle = field(default_factory=Throttle)
+    pulse: Pulse = field(default_factory=Pulse)
     demo: bool = False

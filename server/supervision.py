@@ -4,8 +4,9 @@ A database or store that does not answer is waited for, as ever. Anything else i
 that nobody thought of: it is counted and said in the log with its place, and the others have their turn.
 """
 
+import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -20,6 +21,10 @@ log = structlog.get_logger(__name__)
 FRAMES: Final = 4
 OUTAGES: Final = (StoreUnavailableError, OperationalError, InterfaceError)
 """A database or store that does not answer."""
+LOOPS: Final = ("dispatch", "notify", "audit", "sweeps")
+"""The loops without which nobody is told."""
+SILENT_S: Final = 45.0
+"""Longer than a database takes to answer or to give up; systemd waits 15 s more (`WatchdogSec`)."""
 UNEXPECTED = Counter("sunwell_unexpected_failures_total", "What no loop had reckoned with, by part", ["part"])
 
 
@@ -63,3 +68,22 @@ def _said(error: Exception) -> str:
     if isinstance(error, DBAPIError):
         return f"{type(error).__name__}: {error.orig}"[:300]
     return str(error)[:300]
+
+
+class Pulse:
+    """Whether the loops of this process still turn: each says so after every round, failed or not. A loop
+    that waits for ever, in a thread that hangs, falls silent."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._beats: dict[str, float] = {}
+
+    def beat(self, name: str) -> None:
+        """The loop got round."""
+        self._beats[name] = self._clock()
+
+    def silent(self, names: Iterable[str] = LOOPS) -> tuple[str, ...]:
+        """Those of the loops that did not get round for `SILENT_S`; each begins to count when it is first
+        asked for."""
+        at = self._clock()
+        return tuple(name for name in names if at - self._beats.setdefault(name, at) > SILENT_S)

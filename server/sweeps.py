@@ -14,7 +14,7 @@ from typing import Final
 from server.clock import now
 from server.commissioning import service as commissioning
 from server.context import Context
-from server.dispatch import losing
+from server.dispatch import auditor, losing
 from server.gateways import service as gateways
 from server.notify import probing
 from server.notify.channels import AddressBook, carry
@@ -67,10 +67,18 @@ async def _water(context: Context, started: datetime, at: datetime) -> None:
 
 
 def _channels(context: Context, _started: datetime, at: datetime) -> None:
-    probing.try_idle(context.database, AddressBook(context.settings.channels_file), carry, now=at)
+    probing.try_idle(context.database, AddressBook.of(context.settings), carry, now=at)
+
+
+def _auditor(context: Context, started: datetime, at: datetime) -> None:
+    """The auditor looks after the sweeps, and this one after the auditor."""
+    with context.database.write() as session:
+        auditor.beat(session, auditor.SWEEPS, now=at)
+        auditor.watch(session, auditor.SWEEPS, started=started, now=at)
 
 
 SWEEPS: Final = (
+    Sweep("auditor", 5.0, _auditor),
     Sweep("gateways", 5.0, _gateways),
     Sweep("commissioning", 2.0, _tests),
     Sweep("quiet", 60.0, _quiet),
@@ -104,4 +112,6 @@ async def _rounds(sweep: Sweep, context: Context, started: datetime) -> None:
                 await sweep.run(context, started, now())
             else:
                 await asyncio.to_thread(sweep.run, context, started, now())
+        if sweep.run is _auditor:
+            context.pulse.beat(auditor.SWEEPS)
         await asyncio.sleep(period)

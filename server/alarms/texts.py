@@ -22,6 +22,7 @@ GATEWAY_STORAGE: Final = "gateway_storage"
 GATEWAY_DRIVER: Final = "gateway_driver"
 GATEWAY_TWIN: Final = "gateway_twin"
 DISPATCH_OVERDUE: Final = "dispatch_overdue"
+LOOP_STILL: Final = "loop_still"
 WELFARE_CALL: Final = "welfare_call"
 INACTIVITY: Final = "inactivity"
 WATER_LEAK: Final = "water_leak"
@@ -113,6 +114,14 @@ _SERVER_RULES: Final[dict[str, RuleText]] = {
         advise={
             "zh": "打电话或上门看看老人恢复得怎么样，还需要什么帮助，并写下来。",
             "en": "Call or visit: how is the resident now, and what else is needed? Write it down.",
+        },
+    ),
+    LOOP_STILL: RuleText(
+        name={"zh": "服务器有一部分停住了", "en": "A part of the server stands still"},
+        advise={
+            "zh": "派单、发送、巡检或它们的监督没有动静。请马上查看未接的任务并打电话，然后重启服务器。",
+            "en": "Telling people, looking after faults, or the watch over them does not get on. Look at the "
+            "unanswered tasks and telephone at once; then restart the server.",
         },
     ),
     DISPATCH_OVERDUE: RuleText(

@@ -14,16 +14,19 @@ from sqlalchemy.orm import Session
 
 from gateway.rules.model import Severity
 from server.alarms import own
-from server.alarms.texts import DISPATCH_OVERDUE
+from server.alarms.texts import DISPATCH_OVERDUE, LOOP_STILL
 from server.db.base import table_of
 from server.db.models import Delivery, DispatchStep, Heartbeat
+from server.notify.policy import DispatchPolicy
+from server.policies import service as policies
 
 OVERDUE: Final = timedelta(seconds=30)
-"""Half of the field's first answer time (60 s) would be gone."""
-RECENT: Final = timedelta(seconds=60)
-"""How long what was done too late is still held against the server."""
-STALE: Final = timedelta(seconds=30)
-"""Six rounds of the auditor missed."""
+"""Half of the field's first answer time (60 s) would be gone: what the figures count, and the most that a
+manager may set (`DispatchPolicy`)."""
+AUDITOR: Final = "auditor"
+SWEEPS: Final = "sweeps"
+WATCHED: Final = {AUDITOR: (SWEEPS, "dispatch", "notify"), SWEEPS: (AUDITOR,)}
+"""Who looks after whose heartbeat: the two watch each other."""
 SOURCE: Final = "dispatch"
 
 
@@ -40,13 +43,13 @@ class Overdue:
 
 
 def overdue(session: Session, *, now: datetime) -> Overdue:
-    """Counts what is late by more than `OVERDUE`."""
-    limit = now - OVERDUE
+    """Counts what is late by more than the policy says."""
+    policy = policies.current(session, DispatchPolicy)
+    limit = now - timedelta(seconds=policy.overdue_s)
+    held = now - timedelta(seconds=policy.held_s)
     return Overdue(
         steps=_count(session, DispatchStep.state == "planned", DispatchStep.due_at < limit),
-        done_late=_count(
-            session, DispatchStep.done_at > now - RECENT, DispatchStep.late_s > OVERDUE.total_seconds()
-        ),
+        done_late=_count(session, DispatchStep.done_at > held, DispatchStep.late_s > policy.overdue_s),
         messages=session.scalar(
             select(func.count()).where(Delivery.state.in_(("queued", "sending")), Delivery.due_at < limit)
         )
@@ -54,8 +57,9 @@ def overdue(session: Session, *, now: datetime) -> Overdue:
     )
 
 
-def audit(session: Session, *, now: datetime) -> Overdue:
-    """One round: raises the alarm where something is late, ends it where nothing is, and beats."""
+def audit(session: Session, *, now: datetime, started: datetime | None = None) -> Overdue:
+    """One round: raises the alarm where something is late, ends it where nothing is, and beats. With the time
+    at which this process `started` it also looks after the loops."""
     found = overdue(session, now=now)
     if found:
         late = found.steps + found.done_late + found.messages
@@ -71,7 +75,9 @@ def audit(session: Session, *, now: datetime) -> Overdue:
         )
     else:
         own.end(session, "server", SOURCE, DISPATCH_OVERDUE, now=now)
-    beat(session, "auditor", now=now, steps=found.steps, done_late=found.done_late, messages=found.messages)
+    beat(session, AUDITOR, now=now, steps=found.steps, done_late=found.done_late, messages=found.messages)
+    if started is not None:
+        watch(session, AUDITOR, started=started, now=now)
     return found
 
 
@@ -89,10 +95,44 @@ def beat(session: Session, name: str, *, now: datetime, **detail: int) -> None:
     )
 
 
+def watch(session: Session, who: str, *, started: datetime, now: datetime) -> None:
+    """Raises an alarm for each loop that `who` looks after and that is still, and ends it when it turns
+    again. Just after a start nothing is judged: the last beats may be from before it."""
+    still_after = timedelta(seconds=policies.current(session, DispatchPolicy).still_s)
+    if now - started < still_after:
+        return
+    at = beats(session)
+    for name in WATCHED[who]:
+        silence = now - at.get(name, started)
+        if silence < still_after:
+            own.end(session, "server", name, LOOP_STILL, now=now)
+        else:
+            own.raise_own(
+                session,
+                "server",
+                name,
+                LOOP_STILL,
+                Severity.CRITICAL,
+                point="seconds",
+                value=silence.total_seconds(),
+                now=now,
+            )
+
+
+def beats(session: Session) -> dict[str, datetime]:
+    """When each loop last got round, in any process."""
+    return {row.name: row.at for row in session.scalars(select(Heartbeat).order_by(Heartbeat.name))}
+
+
 def is_alive(session: Session, *, now: datetime) -> bool:
     """Whether the auditor has been round lately."""
-    at = session.scalar(select(Heartbeat.at).where(Heartbeat.name == "auditor"))
-    return at is not None and now - at < STALE
+    return not is_still(session, beats(session).get(AUDITOR), now=now)
+
+
+def is_still(session: Session, at: datetime | None, *, now: datetime) -> bool:
+    """Whether a loop that last got round then is one that people should be told of."""
+    still_after = timedelta(seconds=policies.current(session, DispatchPolicy).still_s)
+    return at is None or now - at >= still_after
 
 
 def _count(session: Session, *where: object) -> int:

@@ -5,7 +5,7 @@ writer. Whatever a step does (who is told, what is planned next, the line on the
 the mark that it is done, so that a process which is killed on the way has done nothing at all.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -20,7 +20,7 @@ from server.dispatch.core import Ask, Happened, Playbook, Standing, Step, StepKi
 from server.notify import deliveries
 from server.notify.channels import PAGE, Addresses
 from server.tasks.states import HELD, TaskState
-from server.users.roles import LINKS_ONLY, Role
+from server.users.roles import Role
 from server.wells import informing, roadworks
 
 AT_ONCE: Final = 32
@@ -89,12 +89,9 @@ def _call(session: Session, task: Task, step: DispatchStep, addresses: Addresses
     number = min(step.number, len(playbook.steps) - 1)
     wanted = playbook.steps[number]
     found = people.found(session, task, wanted.who, now=now)
-    ways = {user.id: _ways(user, wanted.channels, addresses) for user in found}
-    told = [user for user in found if ways[user.id]]
     step.ask = wanted.ask
     session.flush()  # whoever sends looks at it
-    for user in told:
-        deliveries.queue(session, task, step, user, ways[user.id], now=now)
+    told = _queued(session, task, step, found, addresses, now, wanted.channels)
     _note(
         session,
         task,
@@ -106,7 +103,7 @@ def _call(session: Session, task: Task, step: DispatchStep, addresses: Addresses
         step=number + 1,
         again=step.turn,
         people=[user.id for user in told],
-        unreachable=[user.id for user in found if not ways[user.id]],
+        unreachable=[user.id for user in found if user not in told],
         late_s=step.late_s,
     )
     standing = Standing(state=TaskState(task.state), run=step.run, number=number, turn=step.turn)
@@ -114,14 +111,22 @@ def _call(session: Session, task: Task, step: DispatchStep, addresses: Addresses
     planning.apply(session, task, playbook, step.playbook_id, standing, what, now=now)
 
 
-def _ways(user: User, channels: Sequence[str], addresses: Addresses) -> tuple[str, ...]:
-    """The channels for this person, in order. Who has no pages is not told by them: without an address of
-    their own they are not told at all, and must not count as if they were."""
-    ways = addresses.ordered(user.login, tuple(channels))
-    if user.role not in LINKS_ONLY:
-        return ways
-    own = [way for way in ways if way != PAGE]
-    return tuple(own or (way for way in addresses.ordered(user.login, ()) if way != PAGE))
+def _queued(
+    session: Session,
+    task: Task,
+    step: DispatchStep,
+    found: Iterable[User],
+    addresses: Addresses,
+    now: datetime,
+    wanted: Sequence[str] = (),
+) -> list[User]:
+    """Queues a message to each of those people; gives those who are told. The others must not count as if
+    they were."""
+    return [
+        user
+        for user in found
+        if deliveries.queue(session, task, step, user, addresses.ways(user.login, user.role, wanted), now=now)
+    ]
 
 
 def _more(wanted: Step) -> dict[str, Any]:
@@ -147,8 +152,7 @@ def _end(session: Session, task: Task, step: DispatchStep, addresses: Addresses,
         .limit(1)
     )
     everybody = [] if told is not None else people.everybody(session, task, now=now)
-    for user in everybody:
-        deliveries.queue(session, task, step, user, addresses.ordered(user.login, ()), now=now)
+    everybody = _queued(session, task, step, everybody, addresses, now)
     _note(session, task, "unanswered", now=now, people=[user.id for user in everybody], late_s=step.late_s)
     task.unanswered_at = task.unanswered_at or now
     planning.happened(session, task, Happened.UNANSWERED, now=now)
@@ -165,11 +169,9 @@ def _answer(session: Session, task: Task, _step: DispatchStep, _addresses: Addre
 def _again(session: Session, task: Task, step: DispatchStep, addresses: Addresses, now: datetime) -> None:
     """Tells the holder. One who is not there any more, or whom nothing reaches, does not have it."""
     holder = _holder(session, task)
-    ways = () if holder is None else _ways(holder, (), addresses)
-    if holder is None or not ways:
+    if holder is None or not _queued(session, task, step, (holder,), addresses, now):
         losing.expire(session, task, Happened.LEFT, now=now)
         return
-    deliveries.queue(session, task, step, holder, ways, now=now)
     _note(session, task, "told_holder", now=now, assignee_id=holder.id, late_s=step.late_s)
 
 
@@ -185,9 +187,7 @@ def _unfinished(
     if step.turn or holder is None:
         desk = people.found(session, task, DESK, now=now) or people.everybody(session, task, now=now)
         told += [user for user in desk if holder is None or user.id != holder.id]
-    for user in told:
-        if ways := _ways(user, (), addresses):
-            deliveries.queue(session, task, step, user, ways, now=now)
+    told = _queued(session, task, step, told, addresses, now)
     _note(
         session,
         task,
@@ -239,17 +239,16 @@ def _taken(session: Session, task: Task, step: DispatchStep, _addresses: Address
 def _inform(session: Session, task: Task, step: DispatchStep, addresses: Addresses, now: datetime) -> None:
     queued: set[int] = set()
     for told in informing.people(session, task, now=now):
-        for user in told.people:
-            if user.id not in queued:
-                queued.add(user.id)
-                deliveries.queue(session, task, step, user, addresses.ordered(user.login, ()), now=now)
+        fresh = [user for user in told.people if user.id not in queued]
+        queued |= {user.id for user in fresh}
+        _queued(session, task, step, fresh, addresses, now)
         _note(session, task, told.action, now=now, people=[user.id for user in told.people], **told.detail)
 
 
 def _watchers(session: Session, task: Task, step: DispatchStep, addresses: Addresses, now: datetime) -> None:
     query = select(User).join(TaskWatcher, TaskWatcher.user_id == User.id)
-    for user in session.scalars(query.where(TaskWatcher.task_id == task.id, User.disabled_at.is_(None))):
-        deliveries.queue(session, task, step, user, addresses.ordered(user.login, ()), now=now)
+    watchers = session.scalars(query.where(TaskWatcher.task_id == task.id, User.disabled_at.is_(None)))
+    _queued(session, task, step, watchers, addresses, now)
 
 
 def _note(

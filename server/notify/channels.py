@@ -27,7 +27,9 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from sqlalchemy.orm import Session
 
 from server.notify import addresses
+from server.settings import ServerSettings
 from server.supervision import failure
+from server.users.roles import LINKS_ONLY
 
 log = structlog.get_logger(__name__)
 
@@ -37,6 +39,8 @@ PAGE: Final = "page"
 """The open pages: they show tasks by themselves, and stand in where a person has no other channel."""
 
 
+_PAGES: Final = frozenset({PAGE, PUSH})
+"""What only somebody with a log-in has."""
 TIMEOUT_S: Final = 2.0
 """For a connection, and for its answer: a server that stops has 5 s in all."""
 
@@ -62,16 +66,29 @@ class _File(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Everybody's addresses by login and channel, in order; and the gateways that take a number or a name."""
+    """Everybody's addresses by login and channel, in order; and the gateways that take a number or a name.
+    `links`: messages carry links, since people reach the pages at a public address."""
 
     people: dict[str, dict[str, SecretStr]] = field(default_factory=dict)
     gateways: dict[str, SecretStr] = field(default_factory=dict)
     probes: dict[str, SecretStr] = field(default_factory=dict)
+    links: bool = True
 
     def ordered(self, login: str, wanted: Sequence[str]) -> tuple[str, ...]:
         """The channels to try for this person, the page last: those of `wanted` that there are, or all."""
         has = self.people.get(login, {})
         return (*(name for name in (wanted or has) if name in has), PAGE)
+
+    def ways(self, login: str, role: str, wanted: Sequence[str] = ()) -> tuple[str, ...]:
+        """The channels by which this person can really be told, in order: the one place that knows who has no
+        pages. Who has no log-in has nothing but the links in messages: where there are none, or no address,
+        there is no way, and they must not count as told."""
+        if role not in LINKS_ONLY:
+            return self.ordered(login, wanted)
+        if not self.links:
+            return ()
+        own = [way for way in self.ordered(login, wanted) if way not in _PAGES]
+        return tuple(own or (way for way in self.ordered(login, ()) if way not in _PAGES))
 
     def url(self, login: str, channel: str) -> str | None:
         """The address, if it is still there."""
@@ -100,20 +117,27 @@ class Addresses:
 @dataclass(slots=True)
 class AddressBook:
     """The file of addresses, read again when it changes. One that cannot be read leaves the last good one in
-    force and says so in the log. Without a file nobody has an address."""
+    force and says so in the log. Without a file nobody has an address. `links` as in `Addresses`."""
 
     file: Path | None
+    links: bool = True
     _read: Addresses = field(default_factory=Addresses)
     _stamp: tuple[int, int] | None = None
     _known: Addresses | None = None
     _known_at: tuple[object, ...] = ()
+
+    @classmethod
+    def of(cls, settings: ServerSettings) -> "AddressBook":
+        """The one that the settings name."""
+        return cls(settings.channels_file, links=bool(settings.public_url))
 
     def known(self, session: Session) -> Addresses:
         """The file's addresses and those that people entered in the pages."""
         of_file = self.current()
         stamp = (id(of_file), *addresses.stamp(session))
         if self._known is None or stamp != self._known_at:
-            self._known = of_file.with_entered(addresses.entered(session))
+            entered = of_file.with_entered(addresses.entered(session))
+            self._known = replace(entered, links=self.links)
             self._known_at = stamp
         return self._known
 

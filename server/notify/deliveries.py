@@ -1,34 +1,35 @@
 """Deliveries as rows: queued with the step that tells, claimed by a sender, settled with what came of it.
 
 A sender that dies between claiming and settling leaves its claim to run out; the message is then sent again,
-under the same number, since nobody knows whether it went. Better twice than never.
+under the same number, since nobody knows whether it went. Better twice than never. A channel that is known
+to fail is tried once and not three times, where the person has another.
 """
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import func, select, update
+from sqlalchemy import case, func, select, update
 from sqlalchemy.orm import Session
 
-from gateway.rules.model import Severity
+from gateway.rules.model import WORST_FIRST, Severity
 from server.db.append import append
 from server.db.database import Change, announce
 from server.db.models import Delivery, DispatchStep, Task, TaskEvent, User
+from server.notify import health
 from server.notify.channels import PAGE
+from server.notify.policy import DispatchPolicy
+from server.policies import service as policies
 from server.tasks.states import OPEN_STATES, UNANSWERED, TaskState
 
-CLAIM: Final = timedelta(seconds=60)
-"""A sender's time for one message. Apprise itself gives up on a connection after 4 s."""
-RETRIES: Final = (timedelta(seconds=2), timedelta(seconds=8))
-"""Waits before the second and third try; after that the next channel has its turn."""
-RATE: Final = 10
-RATE_TIME: Final = timedelta(minutes=10)
-"""Messages that a person gets by a channel of their own in this time; a critical one is never held back."""
 _CALLS: Final = frozenset({"call", "end"})
 """Steps that seek somebody: needless once somebody is found."""
 _HANDS_ON: Final = frozenset({"call", "again"})
 """Steps after which somebody else is told where they reach nobody."""
+_GRAVITY: Final = case(
+    {severity.value: rank for rank, severity in enumerate(WORST_FIRST)}, value=Task.severity, else_=-1
+)
+"""A backlog of lesser messages never stands before a critical one."""
 
 
 def queue(
@@ -39,13 +40,21 @@ def queue(
     channels: Sequence[str],
     *,
     now: datetime,
-) -> None:
+) -> bool:
     """Queues one message to a person by the first of `channels`, the others being what to fall back on. Who
-    has had enough for now hears of it on the pages alone, unless it is critical."""
-    if task.severity != Severity.CRITICAL and channels[0] != PAGE and _is_over(session, user.id, now=now):
+    has had enough for now hears of it on the pages alone, unless it is critical. Says whether they are told:
+    not where there is no channel (`Addresses.ways`), or none but the pages which they do not have."""
+    if not channels:
+        return False
+    always = task.severity == Severity.CRITICAL or channels[0] == PAGE
+    has_it = step.kind == "again" and PAGE not in channels  # and nowhere else to see it
+    if always or has_it or not _is_over(session, user.id, now=now):
+        add(session, task.id, step.id, user.id, channels, now=now)
+    elif PAGE in channels:
         add(session, task.id, step.id, user.id, (PAGE,), now=now, note="rate")
-        return
-    add(session, task.id, step.id, user.id, channels, now=now)
+    else:
+        return False
+    return True
 
 
 def add(
@@ -86,26 +95,37 @@ def waiting(session: Session, *, now: datetime) -> bool:
     return session.scalar(query.limit(1)) is not None
 
 
-def claim(session: Session, *, now: datetime, limit: int) -> Sequence[Delivery]:
-    """Takes messages that are due, for `CLAIM`. Other processes pass by them. A call whose sender died is not
-    made again once somebody has the task: the answer cancelled what was queued, not what was on its way."""
+def waiting_by(session: Session, *, now: datetime) -> Sequence[str]:
+    """The channels by which anything is to be sent now."""
+    query = select(Delivery.channel).where(Delivery.state.in_(("queued", "sending")), Delivery.due_at <= now)
+    return session.scalars(query.distinct().order_by(Delivery.channel)).all()
+
+
+def claim(session: Session, *, now: datetime, limit: int, channel: str | None = None) -> Sequence[Delivery]:
+    """Takes messages that are due (by one channel), the gravest first, for as long as the policy says. Other
+    processes pass by them. A call whose sender died is not made again once somebody has the task: the answer
+    cancelled what was queued, not what was on its way."""
+    due = select(Delivery, DispatchStep.kind, Task.state).where(
+        Delivery.state.in_(("queued", "sending")), Delivery.due_at <= now
+    )
+    if channel is not None:
+        due = due.where(Delivery.channel == channel)
     rows = session.execute(
-        select(Delivery, DispatchStep.kind, Task.state)
-        .join(DispatchStep, DispatchStep.id == Delivery.step_id)
+        due.join(DispatchStep, DispatchStep.id == Delivery.step_id)
         .join(Task, Task.id == Delivery.task_id)
-        .where(Delivery.state.in_(("queued", "sending")), Delivery.due_at <= now)
-        .order_by(Delivery.due_at)
+        .order_by(_GRAVITY, Delivery.due_at, Delivery.id)
         .limit(limit)
         .with_for_update(of=Delivery, skip_locked=True)
     ).all()
     found: list[Delivery] = []
+    until = now + timedelta(seconds=policies.current(session, DispatchPolicy).claim_s)
     for delivery, kind, state in rows:
         if delivery.state == "sending" and kind in _CALLS and TaskState(state) not in UNANSWERED:
             delivery.state, delivery.ended_at = "cancelled", now
             continue
         delivery.state = "sending"
         delivery.attempts += 1
-        delivery.due_at = now + CLAIM
+        delivery.due_at = until
         found.append(delivery)
     session.flush()
     return found
@@ -134,16 +154,17 @@ def settle(
         return None
     delivery.error = error[:200]
     kind = session.get_one(DispatchStep, delivery.step_id).kind
-    call = kind == "call"
-    if call and TaskState(task.state) not in UNANSWERED:
+    if kind == "call" and TaskState(task.state) not in UNANSWERED:
         delivery.state, delivery.ended_at = "cancelled", now
         return None
-    if not final and attempt <= len(RETRIES) and task.state in OPEN_STATES:
-        delivery.state, delivery.due_at = "queued", now + RETRIES[attempt - 1]
+    rest: list[str] = delivery.rest["channels"]
+    retries = policies.current(session, DispatchPolicy).retries
+    known_to_fail = any(each != PAGE for each in rest) and health.fails(session, delivery.channel)
+    if attempt <= len(retries) and task.state in OPEN_STATES and not (final or known_to_fail):
+        delivery.state, delivery.due_at = "queued", now + retries[attempt - 1]
         return None
     delivery.state, delivery.ended_at = "failed", now
     _note_failed(session, task, delivery, now=now)
-    rest: list[str] = delivery.rest["channels"]
     if rest:
         add(session, task.id, delivery.step_id, delivery.user_id, rest, now=now)
     return (
@@ -173,10 +194,12 @@ def of_task(session: Session, task_id: int) -> Sequence[tuple[Delivery, str, str
 
 
 def _is_over(session: Session, user_id: int, *, now: datetime) -> bool:
+    policy = policies.current(session, DispatchPolicy)
+    begin = now - timedelta(minutes=policy.rate_minutes)
     query = select(func.count()).where(
-        Delivery.user_id == user_id, Delivery.channel != PAGE, Delivery.created_at > now - RATE_TIME
+        Delivery.user_id == user_id, Delivery.channel != PAGE, Delivery.created_at > begin
     )
-    return session.scalar(query) >= RATE  # type: ignore[operator]  # a count is never NULL
+    return (session.scalar(query) or 0) >= policy.rate
 
 
 def _reached(session: Session, delivery: Delivery) -> bool:

@@ -1,12 +1,11 @@
 """How each channel does: from what was sent, and from trying it when there was nothing to tell.
 
-A channel that fails three times one after the other raises an alarm of the server's own, so that somebody
-looks before it is needed; the first message that gets through ends it.
+A channel that fails some times one after the other (`ChannelPolicy`) raises an alarm of the server's own, so
+that somebody looks before it is needed; the first message that gets through ends it.
 """
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import ClassVar, Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -16,22 +15,8 @@ from server.alarms import own
 from server.alarms.texts import CHANNEL_FAILING
 from server.db.models import ChannelHealth
 from server.notify.channels import PAGE, Addresses
-from server.policies.model import Policy, rule
-
-FAILING: Final = 3
-"""Failures one after the other: one person's number may be wrong, three in a row are the channel's."""
-
-
-class ChannelPolicy(Policy):
-    """How channels are watched."""
-
-    NAME: ClassVar = "channels"
-    TITLES: ClassVar = {"zh": "通知渠道", "en": "Channels"}
-
-    probe_minutes: int = rule(
-        60, zh="空闲多久后试发一条", en="Try a channel that was idle for", unit="min", ge=0, le=10_080,
-        source="our choice: an hour without a way to tell people is the most that goes unnoticed; 0: never",
-    )  # fmt: skip
+from server.notify.policy import ChannelPolicy
+from server.policies import service as policies
 
 
 def note(session: Session, channel: str, error: str | None, *, now: datetime) -> None:
@@ -45,7 +30,7 @@ def note(session: Session, channel: str, error: str | None, *, now: datetime) ->
     row.checked_at = now
     row.error = "" if error is None else error[:200]
     row.failures = 0 if error is None else row.failures + 1
-    ok = row.failures < FAILING
+    ok = row.failures < policies.current(session, ChannelPolicy).failures
     if ok is row.ok:
         return
     row.ok, row.since = ok, now
@@ -61,6 +46,11 @@ def note(session: Session, channel: str, error: str | None, *, now: datetime) ->
 def all_of(session: Session) -> Sequence[ChannelHealth]:
     """All channels that were ever used or tried."""
     return session.scalars(select(ChannelHealth).order_by(ChannelHealth.channel)).all()
+
+
+def fails(session: Session, channel: str) -> bool:
+    """Whether the channel is known to fail."""
+    return session.scalar(select(ChannelHealth.ok).where(ChannelHealth.channel == channel)) is False
 
 
 def idle(session: Session, addresses: Addresses, *, minutes: int, now: datetime) -> list[str]:

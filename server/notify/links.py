@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-LIFE: Final = timedelta(hours=24)
-"""A task that nobody has taken for a day is no longer this message's."""
 _PURPOSE: Final = b"sunwell acknowledge v1"
 _PARTS: Final = 6
 
@@ -29,9 +27,9 @@ class Link:
     user_id: int
 
 
-def made(key: str, link: Link, *, now: datetime) -> str:
-    """The token for a link."""
-    expires = int((now + LIFE).timestamp())
+def made(key: str, link: Link, *, life: timedelta, now: datetime) -> str:
+    """The token for a link that works for `life`."""
+    expires = int((now + life).timestamp())
     text = f"v1.{link.delivery_id}.{link.task_id}.{link.user_id}.{expires}"
     return f"{text}.{_signature(key, text)}"
 

@@ -6,6 +6,7 @@ from functools import partial
 from server.db.database import Database
 from server.notify import health, texts
 from server.notify.channels import AddressBook, Carrier, outcome
+from server.notify.policy import ChannelPolicy
 from server.policies import service as policies
 
 
@@ -15,7 +16,7 @@ def try_idle(database: Database, book: AddressBook, carry: Carrier, *, now: date
     if not addresses.probes:
         return []
     with database.write() as session:
-        policy = policies.current(session, health.ChannelPolicy)
+        policy = policies.current(session, ChannelPolicy)
         words = policies.current(session, texts.MessagePolicy)
         wanted = health.idle(session, addresses, minutes=policy.probe_minutes, now=now)
     title, body = texts.probe(words)

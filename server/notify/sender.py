@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
@@ -15,18 +15,21 @@ from server.alarms.texts import RuleTexts
 from server.clock import now as clock
 from server.db.database import Database
 from server.db.models import Area, Delivery, DispatchStep, Gateway, Position, Resident, Task, User, Well
-from server.dispatch import playbooks, worker
+from server.dispatch import worker
 from server.dispatch.core import StepKind
 from server.notify import deliveries, health, links, texts
 from server.notify.channels import PUSH, AddressBook, Carrier, SendError, outcome
+from server.notify.lanes import Lanes
+from server.notify.policy import SEND_S, DispatchPolicy
 from server.policies import service as policies
 from server.rhythm import reasons
 from server.settings import ServerSettings, make_secret, read_secret
 from server.supervision import survived
 
-AT_ONCE: Final = 8
-"""Messages that one process sends at the same time."""
+THREADS: Final = 64
+"""Messages that one process has on their way at the same time: seven channels may hang, and others work."""
 GONE: Final = "there is no address any more"
+TOO_LONG: Final = "the channel did not answer in time"
 UNWRITTEN: Final = "the message could not be written"
 _NOT_TO_TAKE: Final = frozenset({StepKind.TAKEN, StepKind.INFORM, StepKind.WATCHERS, StepKind.UNFINISHED})
 
@@ -56,9 +59,14 @@ class Letter:
     urgent: bool
 
 
+def _lanes() -> Lanes[tuple[int, int, str]]:
+    return Lanes(timedelta(seconds=SEND_S))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sender:
-    """One process's sender. `public_url` is where people reach the pages; without one there are no links."""
+    """One process's sender. `public_url` is where people reach the pages; without one there are no links.
+    `lanes` is what it has on its way, by delivery, attempt and channel."""
 
     database: Database
     book: AddressBook
@@ -67,22 +75,48 @@ class Sender:
     link_key: str
     public_url: str
     push: Push | None = None
+    lanes: Lanes[tuple[int, int, str]] = field(default_factory=_lanes)
 
     def round(self, executor: Executor, *, now: datetime) -> int:
-        """Sends what is due; says how many messages were tried."""
+        """Begins to send what is due, the gravest first, as far as each channel has room, and gives up what
+        takes too long; says how many messages were taken up. Nothing here waits for a channel."""
+        for delivery_id, attempt, channel in self.lanes.too_long(now=now):
+            self._settle(delivery_id, attempt, TOO_LONG)
+            self._note(channel, TOO_LONG)
         with self.database.read() as session:
-            if not deliveries.waiting(session, now=now):
-                return 0
+            channels = deliveries.waiting_by(session, now=now)
+        return sum(self._begin(channel, executor, now) for channel in channels)
+
+    def _begin(self, channel: str, executor: Executor, now: datetime) -> int:
+        """A channel that hangs is not asked again: its messages go on to the next one."""
+        hangs = self.lanes.hangs(channel)
+        room = THREADS if hangs else self.lanes.free(channel)
+        if not room:
+            return 0
         with self.database.write() as session:
-            claimed = deliveries.claim(session, now=now, limit=AT_ONCE)
+            claimed = deliveries.claim(session, channel=channel, now=now, limit=room)
+        if hangs:
+            for delivery in claimed:
+                self._settle(delivery.id, delivery.attempts, TOO_LONG)
+            return len(claimed)
         with self.database.read() as session:
             letters = self.written(session, claimed, now=now)
         ready = {letter.delivery_id for letter in letters}
         for delivery in claimed:
             if delivery.id not in ready:
                 self._settle(delivery.id, delivery.attempts, UNWRITTEN, final=True)
-        list(executor.map(self.hand_over, letters))
+        for letter in letters:
+            self.lanes.begin((letter.delivery_id, letter.attempt, letter.channel), channel, now=now)
+            executor.submit(self._go, letter)
         return len(claimed)
+
+    def _go(self, letter: Letter) -> None:
+        key = (letter.delivery_id, letter.attempt, letter.channel)
+        try:
+            if self.lanes.stands(key):
+                self.hand_over(letter)
+        finally:
+            self.lanes.end(key)
 
     def written(self, session: Session, claimed: Sequence[Delivery], *, now: datetime) -> list[Letter]:
         """The messages of claimed deliveries, each in its person's language. One that cannot be written is
@@ -99,8 +133,11 @@ class Sender:
         error = GONE if url is None else outcome(partial(self._carry, letter, url))
         self._settle(letter.delivery_id, letter.attempt, error)
         if url is not None:
-            with survived("channel_not_noted", channel=letter.channel), self.database.write() as session:
-                health.note(session, letter.channel, error, now=clock())
+            self._note(letter.channel, error)
+
+    def _note(self, channel: str, error: str | None) -> None:
+        with survived("channel_not_noted", channel=channel), self.database.write() as session:
+            health.note(session, channel, error, now=clock())
 
     def _settle(self, delivery_id: int, attempt: int, error: str | None, *, final: bool = False) -> None:
         """What cannot be settled now is claimed again when its claim has run out."""
@@ -132,7 +169,8 @@ class Sender:
         step = session.get_one(DispatchStep, delivery.step_id)
         language = user.language if user.language in texts.LANGUAGES else texts.LANGUAGES[0]
         answer = links.Link(delivery_id=delivery.id, task_id=task.id, user_id=user.id)
-        token = links.made(self.link_key, answer, now=now)
+        life = timedelta(hours=policies.current(session, DispatchPolicy).link_hours)
+        token = links.made(self.link_key, answer, life=life, now=now)
         holder = session.get(User, task.assignee_id) if task.assignee_id is not None else None
         area = session.get(Area, task.area_id)
         kind = StepKind.CALL if step.kind == StepKind.END else step.kind
@@ -150,7 +188,7 @@ class Sender:
                 holder=holder.name if holder is not None else "",
                 drill=task.test,
                 why=reasons.why_of(session, task.id, language) if kind == StepKind.CALL else "",
-                asks=_asks(session, task, step, language),
+                asks=_asks(step, language),
             ),
         )
         link = f"/take/{token}" if kind not in _NOT_TO_TAKE else ""
@@ -169,11 +207,8 @@ class Sender:
         )
 
 
-def _asks(session: Session, task: Task, step: DispatchStep, language: str) -> tuple[str, ...]:
-    if step.kind != StepKind.CALL:
-        return ()
-    steps = playbooks.loaded(session, step.playbook_id, task).steps
-    return texts.asked(steps[min(step.number, len(steps) - 1)].ask, language)
+def _asks(step: DispatchStep, language: str) -> tuple[str, ...]:
+    return texts.asked(step.ask, language) if step.kind == StepKind.CALL else ()
 
 
 def _notification(letter: Letter) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from server.coverage.policy import CoveragePolicy
 from server.errors import NotFoundError
 from server.figures.policy import FiguresPolicy
 from server.kiosks.policy import KioskPolicy
-from server.notify.health import ChannelPolicy
+from server.notify.policy import ChannelPolicy, DispatchPolicy
 from server.notify.texts import MessagePolicy
 from server.places.policy import PlacesPolicy
 from server.policies.model import Policy
@@ -29,6 +29,7 @@ _ALL: Final[tuple[type[Policy], ...]] = (
     WellPolicy,
     CoveragePolicy,
     FiguresPolicy,
+    DispatchPolicy,
     ChannelPolicy,
     MessagePolicy,
     JoiningPolicy,

@@ -6,7 +6,7 @@ well, the position, the gateway. A window covers an alarm where its scope is one
 Work quietens theft alarms, silence and device faults anywhere in its scope. What may be a person in need
 (care, public health) it quietens only where the scope is exactly that resident or position; a sensor's
 silence is no such need. Some rules are never quietened, since they threaten the crew itself; nor is what the
-server says of its own failing.
+server says of its own failing, or of a channel's.
 """
 
 from collections.abc import Collection, Iterable
@@ -21,6 +21,7 @@ DRILL: Final = "drill"
 SCOPES: Final = ("area", "resident", "well", "position", "gateway")
 Place = frozenset[tuple[str, str]]
 _PEOPLE: Final = frozenset({TaskKind.CARE, TaskKind.PUBLIC_HEALTH})
+_OURS: Final = frozenset({"server", "channel"})
 _EXACT: Final = frozenset({"resident", "position"})
 
 
@@ -66,7 +67,7 @@ def expected(running: Iterable[Declared], sign: Sign, place: Place, *, never: Co
 
 def may_mute(scope_kind: str, sign: Sign, *, never: Collection[str]) -> bool:
     """Whether work on a scope of this kind quietens such an alarm."""
-    if sign.source_kind == "server" or sign.rule in never:
+    if sign.source_kind in _OURS or sign.rule in never:
         return False
     return sign.kind not in _PEOPLE or sign.silence or scope_kind in _EXACT
 

@@ -54,6 +54,13 @@ def test_every_container_is_confined(compose: dict[str, Any], name: str) -> None
     assert "healthcheck" in service or name in SIMULATED
 
 
+def test_whether_the_server_is_well_is_whether_somebody_would_be_told(compose: dict[str, Any]) -> None:
+    """Being there is not enough: the auditor's beat is part of it, for the container and for systemd."""
+    assert "/readyz" in " ".join(compose["services"]["server"]["healthcheck"]["test"])
+    unit = (REPOSITORY / "deploy/systemd/sunwell-server.service").read_text(encoding="utf-8")
+    assert {"Type=notify", "WatchdogSec=60"} <= set(unit.splitlines())
+
+
 def test_only_what_gateways_call_is_reached_from_outside(compose: dict[str, Any]) -> None:
     ports = [port for service in compose["services"].values() for port in service.get("ports", [])]
     reachable = [port for port in ports if not str(port).startswith("127.0.0.1:")]

@@ -89,7 +89,7 @@ async def try_mine(request: Request, context: GetContext, viewer: GetViewer) -> 
     """Sends a trial message to me by each of my channels, and shows what came of it."""
     with context.database.read() as session:
         login = _person(session.get(User, viewer.user_id)).login
-        known = AddressBook(context.settings.channels_file).known(session)
+        known = AddressBook.of(context.settings).known(session)
         title, body = texts.probe(policies.current(session, texts.MessagePolicy))
     results = await asyncio.gather(
         *(
@@ -156,7 +156,7 @@ def _page(
     addresses.may_change(viewer, user_id)
     with context.database.read() as session:
         user = _person(session.get(User, user_id))
-        book = AddressBook(context.settings.channels_file).known(session)
+        book = AddressBook.of(context.settings).known(session)
         mine = {row.channel: row.address for row in addresses.of(session, user_id)}
         browsers = push.of(session, user_id)
         beats = {row.channel: row for row in health.all_of(session)}
@@ -168,7 +168,7 @@ def _page(
         here="notices:mine",
         person=user,
         own=user_id == viewer.user_id,
-        order=book.ordered(user.login, ()),
+        order=book.ways(user.login, user.role),
         entered=mine,
         gateways=sorted(book.gateways),
         browsers=browsers,
@@ -180,7 +180,7 @@ def _page(
 
 
 def _book(context: Context) -> Addresses:
-    return AddressBook(context.settings.channels_file).current()
+    return AddressBook.of(context.settings).current()
 
 
 def _person(user: User | None) -> User:

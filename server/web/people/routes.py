@@ -16,7 +16,7 @@ from server.errors import ConflictError, ForbiddenError, InvalidError
 from server.notify.channels import AddressBook
 from server.users import own, people, sessions
 from server.users.people import Person, PersonIn
-from server.users.roles import LINKS_ONLY, Right, Role
+from server.users.roles import Right, Role
 from server.users.viewer import Viewer
 from server.web.rendering import render
 
@@ -41,16 +41,14 @@ def listed(request: Request, context: GetContext, viewer: GetViewer, q: str = ""
     """Everybody, by name."""
     with context.database.read() as session:
         found = people.listed(session, viewer, q=q.strip(), role=role)
-        known = AddressBook(context.settings.channels_file).known(session).people
+        known = AddressBook.of(context.settings).known(session)
     return render(
         request,
         "people/list.html",
         viewer,
         here="people:list",
         people=found,
-        unreachable={
-            each.id for each in found if each.role in LINKS_ONLY and not known.get(each.login or "")
-        },
+        unreachable={each.id for each in found if not known.ways(each.login or "", each.role)},
         places=_places(context),
         q=q,
         role=role,

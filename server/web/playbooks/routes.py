@@ -1,5 +1,6 @@
 """`/playbooks`: who is told of what, the people who can be called, and how dispatch is doing."""
 
+from datetime import datetime
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
@@ -122,12 +123,13 @@ async def save_person(request: Request, context: GetContext, viewer: GetViewer, 
 
 
 def _list(request: Request, context: Context, viewer: Viewer, problems: list[str] | None = None) -> Response:
-    addresses = AddressBook(context.settings.channels_file).current()
     with context.database.read() as session:
+        known = AddressBook.of(context.settings).known(session)
         rows = playbooks.stored(session)
         people = responders.listed(session, viewer)
         late = auditor.overdue(session, now=now())
         beats = list(session.scalars(select(Heartbeat).order_by(Heartbeat.name)))
+        loops = _loops(session, {beat.name: beat.at for beat in beats})
         kept_on = retention.waiting(session, now=now())
         written = kinds.policy(session)
     current = [row for row in rows if row.ended_at is None]
@@ -165,14 +167,27 @@ def _list(request: Request, context: Context, viewer: Viewer, problems: list[str
         everywhere=viewer.area_ids is None,
         playbooks=shown,
         ended=[row for row in rows if row.ended_at is not None],
-        people=[(user, known, addresses.ordered(user.login, ())) for user, known in people],
+        people=[(user, how, known.ways(user.login, user.role)) for user, how in people],
         late=late,
-        beats=[(beat.name, beat.at) for beat in beats],
+        beats=loops,
         kept_on=kept_on,
         not_deleted=sum(beat.detail["failed"] for beat in beats if beat.name == retention.BEAT),
         kind_of=lambda name: _named(written, name),
         problems=problems or [],
     )
+
+
+def _loops(session: Session, at: dict[str, datetime]) -> list[tuple[str, datetime | None, bool | None]]:
+    """The loops, when each last got round, and whether it is still; None where nobody is told of that."""
+    watched = {name for names in auditor.WATCHED.values() for name in names}
+    return [
+        (
+            name,
+            at.get(name),
+            auditor.is_still(session, at.get(name), now=now()) if name in watched else None,
+        )
+        for name in sorted(watched | set(at) - {"audit"})
+    ]
 
 
 def _form(

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from sqlalchemy import select
 
 from gateway.rules.model import Severity, TaskKind
-from server.alarms.texts import DISPATCH_OVERDUE
+from server.alarms.texts import DISPATCH_OVERDUE, LOOP_STILL
 from server.db.database import Database
 from server.db.models import (
     Alarm,
@@ -216,14 +216,21 @@ def test_duty_keys_and_distance_choose_people(staffed: Database) -> None:
     assert [login for login, _, _ in sends(staffed)] == ["wang", "zhou", "zhou", "li", "zhou"]
 
 
-def put(database: Database, who: Viewer, wanted: PlaybookIn | None, resident: str | None = None) -> None:
-    """Writes the playbook for critical care tasks."""
+def put(
+    database: Database,
+    who: Viewer,
+    wanted: PlaybookIn | None,
+    resident: str | None = None,
+    *,
+    severity: Severity = Severity.CRITICAL,
+) -> None:
+    """Writes the playbook for care tasks of this severity."""
     with database.write() as session:
         playbooks.put(
             session,
             who,
             kind=TaskKind.CARE,
-            severity=Severity.CRITICAL,
+            severity=severity,
             resident_id=resident,
             plan=wanted,
             now=NOW,
@@ -306,3 +313,42 @@ def test_the_auditor_raises_and_ends_an_alarm_of_its_own(staffed: Database) -> N
     with staffed.read() as session:
         (alarm,) = session.scalars(select(Alarm).where(Alarm.rule == DISPATCH_OVERDUE))
         assert alarm.cleared_by == "server"
+
+
+def test_the_auditor_and_the_sweeps_look_after_each_other(staffed: Database) -> None:
+    """Whichever of them stands still, the other tells the desk; not in the first moments after a start."""
+
+    def still() -> list[tuple[str, bool]]:
+        with staffed.read() as session:
+            alarms = session.scalars(select(Alarm).where(Alarm.rule == LOOP_STILL).order_by(Alarm.id))
+            return [(alarm.source_id, alarm.cleared_at is None) for alarm in alarms]
+
+    def sweep(seconds: float) -> None:
+        with staffed.write() as session:
+            auditor.beat(session, auditor.SWEEPS, now=at(seconds))
+            auditor.watch(session, auditor.SWEEPS, started=NOW, now=at(seconds))
+
+    def audit(seconds: float) -> None:
+        with staffed.write() as session:
+            for name in ("dispatch", "notify"):
+                auditor.beat(session, name, now=at(seconds))
+            auditor.audit(session, now=at(seconds), started=NOW)
+
+    sweep(29)
+    audit(29)
+    assert still() == []
+    sweep(58)
+    assert still() == []
+    sweep(59)
+    assert still() == [("auditor", True)]
+    with staffed.read() as session:
+        (task,) = session.scalars(select(Task))
+        assert (task.kind, task.severity) == ("maintenance", "critical")
+    audit(60)
+    sweep(61)
+    assert still() == [("auditor", False)]
+    audit(91)
+    assert still() == [("auditor", False), ("sweeps", True)]
+    sweep(92)
+    audit(93)
+    assert still() == [("auditor", False), ("sweeps", False)]

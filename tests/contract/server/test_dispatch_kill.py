@@ -30,6 +30,8 @@ from server.db.models import (
 )
 from server.dispatch import playbooks
 from server.dispatch.playbooks import PlaybookIn
+from server.notify.policy import DispatchPolicy
+from server.policies import service as policies
 from server.tasks.states import UNANSWERED
 from tests.contract.server.conftest import viewer_of
 from tests.contract.server.dispatch_process import PRESSES, WAYS, Life, clock, life_of, main
@@ -207,6 +209,8 @@ def _check_told(record: _Record, said: Counter[str], kills: int) -> None:
 
 def _prepare(database: Database, homes: int) -> None:
     now = clock(time.time(), 1)
+    with database.write() as session:  # a claim of three seconds on this clock, busy machine or not
+        policies.put(session, viewer_of(database, "sun"), DispatchPolicy(claim_s=60), now=now)
     for severity in (Severity.CRITICAL, Severity.MAJOR):
         with database.write() as session:
             playbooks.put(

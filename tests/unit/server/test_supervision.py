@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from server.errors import StoreUnavailableError
-from server.supervision import failure, survived
+from server.supervision import SILENT_S, Pulse, failure, survived
 
 AWAY = (StoreUnavailableError("away"), OperationalError("", {}, Exception("away")))
 
@@ -41,3 +41,16 @@ def test_a_failure_is_told_by_its_place_and_not_by_what_somebody_wrote() -> None
         said = failure(error)
     assert said.startswith("ValueError at test_supervision.py:")
     assert "王" not in said
+
+
+def test_a_loop_that_does_not_get_round_any_more_falls_silent() -> None:
+    at = 0.0
+    pulse = Pulse(lambda: at)
+    assert pulse.silent(("a", "b")) == ()
+    at = SILENT_S
+    pulse.beat("a")
+    assert pulse.silent(("a", "b")) == ()
+    at += 1
+    assert pulse.silent(("a", "b")) == ("b",)
+    pulse.beat("b")
+    assert pulse.silent(("a", "b")) == ()

@@ -54,8 +54,9 @@ def test_work_elsewhere_means_nothing() -> None:
 
 def test_what_kills_the_crew_and_what_the_server_says_of_itself_is_never_quiet() -> None:
     assert not mutes(("position", "p1"), "well", rule="gas")
-    own = Sign(kind="maintenance", rule="dispatch_overdue", source_kind="server", silence=False)
-    assert expected([window("area", "town")], own, HOME, never=[]) == Expected()
+    for source, rule in (("server", "dispatch_overdue"), ("channel", "channel_failing")):
+        own = Sign(kind="maintenance", rule=rule, source_kind=source, silence=False)
+        assert expected([window("area", "town")], own, HOME, never=[]) == Expected()
 
 
 def test_a_drill_marks_everything_and_quietens_nothing() -> None:
