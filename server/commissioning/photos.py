@@ -1,7 +1,8 @@
 """Photos of installed devices and of tasks: small JPEGs in a bounded folder that no address leads into.
 
 What arrives is decoded and written anew: nothing of the file's own is kept but its picture, so neither the
-place where it was taken nor anything hidden in it.
+place where it was taken nor anything hidden in it. The files are sealed with the keys of the database: they
+show homes.
 """
 
 import io
@@ -12,6 +13,8 @@ from typing import Final
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from server.db import sealed_files
+from server.db.sealed import Seals
 from server.errors import InvalidError, NotFoundError
 
 MOST_BYTES: Final = 12_000_000
@@ -59,25 +62,23 @@ def cleaned(data: bytes) -> bytes:
     return out.getvalue()
 
 
-def keep(folder: Path, number: int, data: bytes, *, what: str = "test") -> str:
-    """Writes a cleaned photo of that number's test (or task) and gives its name. Raises
+def keep(folder: Path, number: int, data: bytes, seals: Seals, *, what: str = "test") -> str:
+    """Writes a cleaned photo of that number's test (or task), sealed, and gives its name. Raises
     InvalidError where the folder is full."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     if sum(file.stat().st_size for file in folder.iterdir()) + len(data) > FOLDER_BYTES:
         raise InvalidError("the folder of photos is full: go on without one, and tell the administrator")
     name = _NAME.format(what=what, id=number, token=secrets.token_hex(8))
-    path = folder / name
-    path.touch(mode=0o600)
-    path.write_bytes(data)
+    sealed_files.write(folder / name, data, seals)
     return name
 
 
-def read(folder: Path, name: str) -> bytes:
-    """A kept photo. Raises NotFoundError."""
+def read(folder: Path, name: str, seals: Seals) -> bytes:
+    """A kept photo, opened. Raises NotFoundError, SealError."""
     path = folder / name
     if path.parent != folder or not path.is_file():
         raise NotFoundError("the photo is not there any more")
-    return path.read_bytes()
+    return sealed_files.read(path, seals)
 
 
 def forget(folder: Path, name: str) -> None:

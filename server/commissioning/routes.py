@@ -182,7 +182,7 @@ def attach_photo(context: Context, test_id: int, data: bytes) -> None:
     with context.database.read() as session:
         if service.found(session, test_id).ended_at is not None:
             raise ConflictError("this test is over: start a new one")
-    name = photos.keep(context.settings.effective_photos, test_id, cleaned)
+    name = photos.keep(context.settings.effective_photos, test_id, cleaned, context.database.seals)
     with context.database.write() as session:
         test = service.found(session, test_id)
         before, test.photo = test.photo, name
@@ -197,7 +197,7 @@ def photo(context: Context, viewer: Viewer, test_id: int) -> Response:
         name = service.found(session, test_id).photo
         if name is None:
             raise NotFoundError("this test has no photo")
-        data = photos.read(context.settings.effective_photos, name)
+        data = photos.read(context.settings.effective_photos, name, context.database.seals)
         audit.write(session, viewer, action="read_photo", subject=("test", str(test_id)), now=now())
     return Response(data, media_type="image/jpeg", headers={"Cache-Control": "no-store"})
 

@@ -23,7 +23,7 @@ from sqlalchemy.orm.interfaces import ORMOption
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.sql import visitors
 
-from server.db.sealed import Seals, give_keys
+from server.db.sealed import SealError, Seals, give_keys
 from server.errors import StoreUnavailableError
 
 _WRITES = "sunwell_writes"
@@ -73,9 +73,17 @@ class Database:
             )
             for engine in (self.engine, self._looking):
                 event.listen(engine, "checkout", _refuse_ended)
+        self._seals = seals
         if seals is not None:
             give_keys(self.engine, seals)
             give_keys(self._looking, seals)
+
+    @property
+    def seals(self) -> Seals:
+        """The keys, for what is sealed outside the database. Raises SealError where there are none."""
+        if self._seals is None:
+            raise SealError("this program was given no key: set the seal key file")
+        return self._seals
 
     @contextmanager
     def read(self) -> Iterator[Session]:

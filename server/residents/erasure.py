@@ -30,14 +30,13 @@ from server.db.models import (
     TaskEvent,
     TaskPhoto,
 )
+from server.db.sealed import WORDS
 from server.errors import ConflictError, NotFoundError
 from server.users.roles import Right
 from server.users.viewer import Viewer
 
 ERASED: Final = "已删除"
 _OF_THE_RESIDENT: Final = (Contact, Absence, Consent, Rhythm, KeyHolder)
-_WORDS: Final = ("note", "words", "comment", "reason", "text")
-"""Keys of a task event's detail that hold what a person wrote."""
 
 
 def erase(session: Session, viewer: Viewer, resident_id: str, *, now: datetime) -> list[str]:
@@ -142,4 +141,4 @@ def _forget_reasons(session: Session, resident_id: str) -> None:
 
 
 def _without_words(detail: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in detail.items() if name not in _WORDS}
+    return {name: value for name, value in detail.items() if name not in WORDS}

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from server.commissioning import photos
 from server.context import Context
+from server.db import sealed_files
 from server.db.models import Absence, CommissioningTest, Resident, TaskPhoto
 from server.dispatch.auditor import beat
 from server.errors import ConflictError
@@ -85,6 +86,7 @@ def sweep(context: Context, _started: datetime, now: datetime) -> None:
             names = _forget_old(session, now=now)
         forget_files(context.settings.effective_photos, names)
     left = _forget_left(context, now=now)
+    left += _seal_clear(context)
     failed = done["failed"] + left
     with context.database.write() as session:
         beat(session, BEAT, now=now, erased=done["erased"], waiting=done["waits"], failed=failed)
@@ -137,6 +139,17 @@ def _forget_left(context: Context, *, now: datetime) -> int:
         files -= set(session.scalars(select(TaskPhoto.file)))
         files -= set(session.scalars(select(CommissioningTest.photo)))
     return forget_files(folder, sorted(files))
+
+
+def _seal_clear(context: Context) -> int:
+    """Seals photos that were kept before photos were sealed; says how many folders it could not write."""
+    try:
+        if done := sealed_files.seal_clear(context.settings.effective_photos, context.database.seals):
+            log.info("photos_sealed", count=done)
+    except OSError as error:
+        log.warning("photos_not_sealed", detail=error.strerror)
+        return 1
+    return 0
 
 
 def _old(session: Session, *, now: datetime) -> bool:

@@ -13,6 +13,7 @@ from server.audit import service as audit
 from server.commissioning import photos as pictures
 from server.context import Context
 from server.db.models import Task, TaskPhoto
+from server.db.sealed import Seals
 from server.errors import ConflictError, InvalidError, NotFoundError
 from server.tasks import repository, service
 from server.tasks.acts import Act
@@ -40,7 +41,7 @@ def add(context: Context, viewer: Viewer, task_id: int, data: bytes, *, note: st
     folder = context.settings.effective_photos
     with context.database.read() as session:
         _allowed(session, viewer, task_id)
-    name = pictures.keep(folder, task_id, cleaned, what="task")
+    name = pictures.keep(folder, task_id, cleaned, context.database.seals, what="task")
     try:
         with context.database.write() as session:
             service.act(
@@ -57,7 +58,14 @@ def add(context: Context, viewer: Viewer, task_id: int, data: bytes, *, note: st
 
 
 def read(
-    session: Session, viewer: Viewer, folder: Path, task_id: int, photo_id: int, *, now: datetime
+    session: Session,
+    viewer: Viewer,
+    task_id: int,
+    photo_id: int,
+    folder: Path,
+    seals: Seals,
+    *,
+    now: datetime,
 ) -> bytes:
     """The picture, for somebody who sees the task and its subject in clear. Looking is written down. Raises
     NotFoundError."""
@@ -65,7 +73,7 @@ def read(
     photo = session.get(TaskPhoto, photo_id)
     if photo is None or photo.task_id != task_id or not visible(viewer, task):
         raise NotFoundError("there is no such photo")
-    data = pictures.read(folder, photo.file)
+    data = pictures.read(folder, photo.file, seals)
     audit.write(session, viewer, action="read_photo", subject=("task", str(task_id)), now=now, photo=photo_id)
     return data
 
@@ -73,7 +81,8 @@ def read(
 def answer(context: Context, viewer: Viewer, task_id: int, photo_id: int, *, now: datetime) -> Response:
     """The picture as an answer that only this person's browser keeps, for a moment."""
     with context.database.write() as session:
-        data = read(session, viewer, context.settings.effective_photos, task_id, photo_id, now=now)
+        folder, seals = context.settings.effective_photos, context.database.seals
+        data = read(session, viewer, task_id, photo_id, folder, seals, now=now)
     return Response(data, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=600"})
 
 

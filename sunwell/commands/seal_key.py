@@ -46,11 +46,11 @@ def finish() -> None:
     try:
         upgrade(database)
         for _ in range(ROUNDS):
-            again = reseal(database, Seals.read(file))
-            typer.echo(f"{again} texts sealed again")
+            again = reseal(database, Seals.read(file), settings.effective_photos)
+            typer.echo(f"{again} texts and photos sealed again")
             if not again:
                 break
-        gone = drop_old(database, file)
+        gone = drop_old(database, file, settings.effective_photos)
     except SealError as error:
         typer.echo(f"sunwell seal-key: {error}", err=True)
         raise typer.Exit(1) from error

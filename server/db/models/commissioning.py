@@ -7,6 +7,7 @@ from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.db.base import Base
+from server.db.sealed import Sealed
 
 RUNNING = text("ended_at IS NULL")
 COUNTING: dict[str, Any] = {
@@ -52,7 +53,7 @@ class CommissioningTest(Base):
     ended: Mapped[str | None]  # signed_off, cancelled, raised, expired
     ended_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     consent: Mapped[str] = mapped_column(default="")  # given, not_needed
-    note: Mapped[str] = mapped_column(default="")
+    note: Mapped[str] = mapped_column(Sealed, default="")
     photo: Mapped[str | None]
     due_at: Mapped[datetime | None]  # when it has to be tested again
     settled: Mapped[bool] = mapped_column(default=False)

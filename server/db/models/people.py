@@ -7,7 +7,7 @@ from sqlalchemy import ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.db.base import Base
-from server.db.sealed import Sealed
+from server.db.sealed import Sealed, SealedWords
 
 
 class User(Base):
@@ -142,6 +142,6 @@ class AuditEntry(Base):
     action: Mapped[str]
     subject_kind: Mapped[str]
     subject_id: Mapped[str]
-    reason: Mapped[str] = mapped_column(default="")
-    detail: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    reason: Mapped[str] = mapped_column(Sealed, default="")
+    detail: Mapped[dict[str, Any]] = mapped_column(SealedWords, default=dict)
     once: Mapped[str | None]

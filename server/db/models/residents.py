@@ -7,7 +7,7 @@ from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.db.base import Base
-from server.db.sealed import Sealed
+from server.db.sealed import Sealed, SealedWords
 
 NOT_ENDED = text("until IS NULL")
 
@@ -56,7 +56,7 @@ class Consent(Base):
     kind: Mapped[str]  # care, contacts_told, photo
     given_at: Mapped[datetime]
     given_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))  # who wrote it down
-    note: Mapped[str] = mapped_column(default="")  # where the signed paper lies
+    note: Mapped[str] = mapped_column(Sealed, default="")  # where the signed paper lies
     withdrawn_at: Mapped[datetime | None]
     withdrawn_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
 
@@ -77,7 +77,7 @@ class Rhythm(Base):
     days: Mapped[dict[str, Any]] = mapped_column(
         default=dict, deferred=True
     )  # {"2026-02-02": [active, missing]}
-    fixed: Mapped[dict[str, Any]] = mapped_column(default=dict)  # what a manager has laid down
+    fixed: Mapped[dict[str, Any]] = mapped_column(SealedWords, default=dict)  # what a manager has laid down
     due_at: Mapped[datetime | None]
     last_active_at: Mapped[datetime | None]
     last_active_point: Mapped[str] = mapped_column(default="")

@@ -7,6 +7,7 @@ from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.db.base import Base
+from server.db.sealed import SealedWords
 
 OPEN_TASK = text("closed_at IS NULL")
 TO_REVIEW = text("review IS NOT NULL AND reviewed_at IS NULL")
@@ -83,7 +84,7 @@ class TaskEvent(Base):
     action: Mapped[str]
     from_state: Mapped[str | None]
     to_state: Mapped[str]
-    detail: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    detail: Mapped[dict[str, Any]] = mapped_column(SealedWords, default=dict)
 
 
 class TaskWatcher(Base):

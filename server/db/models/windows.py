@@ -6,6 +6,7 @@ from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from server.db.base import Base
+from server.db.sealed import Sealed
 
 
 class Window(Base):
@@ -22,7 +23,7 @@ class Window(Base):
     scope_id: Mapped[str]
     since: Mapped[datetime]
     until: Mapped[datetime]
-    reason: Mapped[str]
+    reason: Mapped[str] = mapped_column(Sealed)
     created_at: Mapped[datetime]
     created_by: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     ended_at: Mapped[datetime | None]

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, MetaData, Table, select, text
 
 from server.db import migrate
 from server.db.database import Database
-from server.db.models import CommissioningTest, Consent, Resident
+from server.db.models import AuditEntry, CommissioningTest, Consent, Resident, TaskEvent
 from server.residents import contacts
 from tests.contract.server.test_seal_rotation import everything_of
 from tests.parts.postgres import Postgres
@@ -29,6 +29,8 @@ RESIDENTS = {
 }
 """Telephone, access, notes, and the line about whom to call."""
 CLEAR = ("021-65430001", "ACCESS-IN-CLEAR", "NOTES-IN-CLEAR", "13800138000", "13900139000")
+TYPED = tuple(f"TYPED-IN-CLEAR-{number}" for number in range(5))
+DETAILS = ({"note": TYPED[1], "outcome": "hospital"}, {"outcome": TYPED[2].lower(), "note": TYPED[2]})
 MOMENT = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 TESTS = (("r1", "given", "signed_off"), ("r2", "given", "cancelled"), ("r1", "given", "signed_off"))
 
@@ -70,12 +72,26 @@ def before(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]
             _insert(
                 connection, "commissioning_tests", id=number + 1, position_id=position, device_id="d",
                 trial={}, armed=True, started_at=MOMENT, expires_at=MOMENT, seen={}, measured={},
-                ended_at=MOMENT, ended=ended, consent=consent, note="", settled=True,
+                ended_at=MOMENT, ended=ended, consent=consent, note=TYPED[0], settled=True,
             )  # fmt: skip
         _insert(
             connection, "commissioning_tests", id=len(TESTS) + 1, position_id="p0", device_id="d", trial={},
             armed=True, started_at=MOMENT, expires_at=MOMENT, seen={}, measured={}, ended_at=MOMENT,
             ended="signed_off", consent="", note="", settled=True,
+        )  # fmt: skip
+        _insert(
+            connection, "tasks", id=1, kind="care", subject_kind="resident", subject_id="r1", area_id="area",
+            severity="critical", rule="sos", state="new", late=False, clock_trusted=True, occurrences=1,
+            device_at=MOMENT, gateway_at=MOMENT, created_at=MOMENT, last_at=MOMENT, version=1,
+        )  # fmt: skip
+        for number, detail in enumerate((*DETAILS, {}), 1):
+            _insert(
+                connection, "task_events", id=number, task_id=1, at=MOMENT, action="note", to_state="new",
+                detail=detail,
+            )  # fmt: skip
+        _insert(
+            connection, "audit", id=1, at=MOMENT, action="read", subject_kind="resident", subject_id="r1",
+            reason=TYPED[3], detail={"words": TYPED[4], "task": 1},
         )  # fmt: skip
     yield database
     database.dispose()
@@ -84,7 +100,7 @@ def before(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]
 
 
 def test_what_stood_in_clear_is_sealed_and_nothing_is_lost(before: Database) -> None:
-    assert all(clear.encode() in everything_of(before) for clear in CLEAR), "it stood there before"
+    assert all(clear.encode() in everything_of(before) for clear in (*CLEAR, *TYPED)), "it stood there before"
     migrate.upgrade(before)
     with before.read() as session:
         for key, (phone, access, notes, _) in RESIDENTS.items():
@@ -101,10 +117,16 @@ def test_what_stood_in_clear_is_sealed_and_nothing_is_lost(before: Database) -> 
         superseded = select(CommissioningTest.id).where(CommissioningTest.superseded)
         assert list(session.scalars(superseded)) == [1]  # a later one of the same place was signed
         assert (consent.resident_id, consent.kind, consent.given_at) == ("r1", "care", MOMENT)
+        assert consent.note == "installation"
+        events = session.scalars(select(TaskEvent).order_by(TaskEvent.id))
+        assert [event.detail for event in events] == [*DETAILS, {}]
+        (line,) = session.scalars(select(AuditEntry))
+        assert (line.reason, line.detail) == (TYPED[3], {"words": TYPED[4], "task": 1})
+        assert {test.note for test in session.scalars(select(CommissioningTest))} == {TYPED[0], ""}
     before.dispose()
     copied = everything_of(before)
     assert b"somewhere" in copied
-    assert [clear for clear in CLEAR if clear.encode() in copied] == []
+    assert [clear for clear in (*CLEAR, *TYPED) if clear.encode() in copied] == []
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,13 @@ Revision: 0007, after 0006. What was written in clear before is sealed here.
 """
 
 import re
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
 
 from server.db.base import Document, UtcDateTime
-from server.db.sealed import Sealed
+from server.db.sealed import WORDS, Sealed, SealedWords
 
 revision = "0007"
 down_revision = "0006"
@@ -23,6 +24,7 @@ def upgrade() -> None:
     _work()
     _columns()
     _seal()
+    _seal_words()
     _consents()
     _supersede()
 
@@ -450,15 +452,60 @@ def _seal() -> None:
 
 def _consents() -> None:
     """What installers have noted: the first consent at each home becomes the resident's."""
-    op.get_bind().execute(
+    connection = op.get_bind()
+    noted = connection.execute(
         sa.text(
-            "INSERT INTO consents (resident_id, kind, given_at, given_by, note) "
-            "SELECT positions.resident_id, 'care', MIN(tests.ended_at), MIN(tests.ended_by), 'installation' "
-            "FROM commissioning_tests AS tests JOIN positions ON positions.id = tests.position_id "
+            "SELECT positions.resident_id AS resident_id, MIN(tests.ended_at) AS given_at, "
+            "MIN(tests.ended_by) AS given_by FROM commissioning_tests AS tests JOIN positions ON positions.id = tests.position_id "
             "WHERE tests.consent = 'given' AND tests.ended = 'signed_off' "
             "AND positions.resident_id IS NOT NULL GROUP BY positions.resident_id"
-        )
+        ).columns(resident_id=sa.String(), given_at=UtcDateTime(), given_by=sa.Integer())
     )
+    consents = sa.table(
+        "consents",
+        *(sa.column(name, sa.String()) for name in ("resident_id", "kind")),
+        sa.column("given_at", UtcDateTime()),
+        sa.column("given_by", sa.Integer()),
+        sa.column("note", Sealed()),
+    )
+    for row in noted.mappings().all():
+        values = {**row, "kind": "care", "note": "installation"}
+        connection.execute(sa.insert(consents).values(values))
+
+
+def _seal_words() -> None:
+    """What people typed into timelines, tests and the audit log, sealed."""
+    for name, column in (("commissioning_tests", "note"), ("audit", "reason")):
+        clear, sealed = _two(name, column, sa.String(), Sealed())
+        _convert(clear, sealed, column, sa.column(column) != "")
+    for name in ("task_events", "audit"):
+        clear, sealed = _two(name, "detail", Document, SealedWords())
+        text = sa.cast(clear.c.detail, sa.String())
+        _convert(clear, sealed, "detail", sa.or_(*(text.contains(f'"{word}"') for word in WORDS)))
+
+
+def _two(
+    name: str, column: str, before: sa.types.TypeEngine[Any], after: sa.types.TypeEngine[Any]
+) -> tuple[sa.TableClause, sa.TableClause]:
+    """The same table with the column as it was, and as it shall be."""
+    return (
+        sa.table(name, sa.column("id", sa.Integer()), sa.column(column, before)),
+        sa.table(name, sa.column("id", sa.Integer()), sa.column(column, after)),
+    )
+
+
+def _convert(
+    clear: sa.TableClause, sealed: sa.TableClause, column: str, where: sa.ColumnElement[bool]
+) -> None:
+    connection = op.get_bind()
+    changed = (
+        sa.update(sealed)
+        .where(sealed.c.id == sa.bindparam("key"))
+        .values({column: sa.bindparam("fresh", type_=sealed.c[column].type)})
+    )
+    rows = connection.execute(sa.select(clear).where(where)).all()
+    if rows:
+        connection.execute(changed, [{"key": row.id, "fresh": row[1]} for row in rows])
 
 
 def _supersede() -> None:

@@ -4,10 +4,14 @@ import io
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
 from PIL import Image
 
 from server.commissioning import photos
+from server.db import sealed_files
+from server.db.sealed import SealError, Seals
 from server.errors import InvalidError, NotFoundError
+from tests.parts.seals import SEALS
 
 
 def picture(size: tuple[int, int] = (2400, 1200), kind: str = "JPEG", orientation: int = 1) -> bytes:
@@ -58,13 +62,40 @@ def test_too_much_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
         photos.cleaned(picture())
     monkeypatch.setattr(photos, "FOLDER_BYTES", 10)
     with pytest.raises(InvalidError, match="full"):
-        photos.keep(tmp_path, 1, b"x" * 11)
+        photos.keep(tmp_path, 1, b"x" * 11, SEALS)
 
 
 def test_only_its_own_files_are_read(tmp_path: Path) -> None:
-    name = photos.keep(tmp_path / "photos", 1, b"jpeg")
-    assert photos.read(tmp_path / "photos", name) == b"jpeg"
+    name = photos.keep(tmp_path / "photos", 1, b"jpeg", SEALS)
+    assert photos.read(tmp_path / "photos", name, SEALS) == b"jpeg"
     (tmp_path / "secret").write_text("x")
     for other in ("../secret", "none.jpg"):
         with pytest.raises(NotFoundError):
-            photos.read(tmp_path / "photos", other)
+            photos.read(tmp_path / "photos", other, SEALS)
+
+
+def test_a_photo_is_sealed_and_one_in_clear_is_read_until_it_is(tmp_path: Path) -> None:
+    name = photos.keep(tmp_path, 1, b"PICTURE" * 100, SEALS)
+    kept = (tmp_path / name).read_bytes()
+    assert b"PICTURE" not in kept
+    assert len(kept) < 900, "not a third longer, as texts are"
+    assert (tmp_path / name).stat().st_mode & 0o777 == 0o600
+    (tmp_path / "before.jpg").write_bytes(b"CLEAR")
+    assert photos.read(tmp_path, "before.jpg", SEALS) == b"CLEAR"
+    assert sealed_files.seal_clear(tmp_path, SEALS) == 1
+    assert sealed_files.seal_clear(tmp_path, SEALS) == 0
+    assert b"CLEAR" not in (tmp_path / "before.jpg").read_bytes()
+    assert photos.read(tmp_path, "before.jpg", SEALS) == b"CLEAR"
+    assert {file.suffix for file in tmp_path.iterdir()} == {".jpg"}
+
+
+def test_photos_take_another_key(tmp_path: Path) -> None:
+    old, new = (Fernet.generate_key().decode() for _ in range(2))
+    name = photos.keep(tmp_path, 1, b"jpeg", Seals([old]))
+    both = Seals([new, old])
+    assert sealed_files.old(tmp_path, both) == [name]
+    assert [sealed_files.reseal(tmp_path, both) for _ in range(2)] == [1, 0]
+    assert sealed_files.old(tmp_path, both) == []
+    assert photos.read(tmp_path, name, Seals([new])) == b"jpeg"
+    with pytest.raises(SealError):
+        photos.read(tmp_path, name, Seals([old]))
