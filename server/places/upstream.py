@@ -20,6 +20,12 @@ def of(session: Session, well_ids: Collection[str] | None = None) -> dict[str, l
     return found
 
 
+def below(session: Session, well_id: str) -> list[str]:
+    """The wells that this one's water runs to; sorted."""
+    query = select(WellUpstream.well_id).where(WellUpstream.upstream_id == well_id)
+    return list(session.scalars(query.order_by(WellUpstream.well_id)))
+
+
 def put(session: Session, well_id: str, wanted: Sequence[str]) -> None:
     """Makes these the upstream neighbours. Raises InvalidError for one that can't be."""
     ids = sorted(set(wanted))

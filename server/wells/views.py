@@ -31,7 +31,7 @@ from server.wells import baseline, gates, informing, roadworks
 from server.wells.core import Sample, Water
 from server.wells.core import water as judged
 from server.wells.informing import Surroundings
-from server.wells.levels import level_point, sample
+from server.wells.levels import LevelPoint, level_point, sample
 from server.wells.policy import SiteCheck, WellPolicy
 
 
@@ -64,7 +64,7 @@ class WellView:
     task_id: int | None
     severity: str | None
     water: Water | None
-    level_of: tuple[str, str] | None
+    level_of: tuple[str, LevelPoint] | None
     covers: tuple[CoverView, ...]
     upstream: tuple[str, ...]
     below: WellEntry | None
@@ -118,7 +118,7 @@ def listed(
     found: list[WellView] = []
     for well, area in rows:
         task = worst_task(tasks, [("well", well.id)])
-        level: tuple[Sample, tuple[str, str]] | None = None
+        level: tuple[Sample, tuple[str, LevelPoint]] | None = None
         covers: list[CoverView] = []
         for device, position in at.get(well.id, ()):
             profile = catalogue.get(device.profile)
@@ -128,7 +128,7 @@ def listed(
             point = level_point(profile, position.id, well.id, mount_height_m=well.mount_height_m)
             newest = sample(point, values) if point is not None else None
             if point is not None and newest is not None and (level is None or newest.at > level[0].at):
-                level = (newest, (device.id, point.point))
+                level = (newest, (device.id, point))
             cover = _cover(device, position, latest, baseline.points_of(profile), measured)
             if cover is not None:
                 covers.append(cover)

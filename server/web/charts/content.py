@@ -15,11 +15,19 @@ from server.timeseries.store import Bucket, TextValue
 from server.web.charts.tracks import CALM_TONES, Track
 from server.web.formats import milliseconds
 
+DAY: Final = timedelta(hours=24)
+DAY_AT_LEAST: Final = timedelta(minutes=15)
+"""Of a device that was registered just now."""
 STEPS: Final = 720
 """Buckets of a line: finer than the pixels of a telephone."""
 WORD_LENGTH: Final = 40
 """Of a text that the profile does not know, which a device sent."""
 _TRUTH: Final = {"1": "true", "0": "false"}
+
+
+def lately(since: datetime, end: datetime) -> datetime:
+    """Where a chart of the last day begins, of something that is there `since`."""
+    return max(end - DAY, min(since, end - DAY_AT_LEAST))
 
 
 async def contents(

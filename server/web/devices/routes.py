@@ -1,6 +1,5 @@
 """`/devices`, `/devices/{id}`."""
 
-from datetime import timedelta
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -19,7 +18,7 @@ from server.devices.views import DevicePage, Latest
 from server.errors import NotFoundError
 from server.users.roles import Right
 from server.users.viewer import Viewer
-from server.web.charts.content import content
+from server.web.charts.content import content, lately
 from server.web.charts.tracks import has_data, stands_still, tracks_of
 from server.web.devices.found import Pending, pending
 from server.web.devices.found import router as found
@@ -31,9 +30,6 @@ from server.web.rendering import is_fragment, language_of, render
 router = APIRouter(include_in_schema=False)
 router.include_router(register)
 router.include_router(found)
-CHART_SPAN = timedelta(hours=24)
-CHART_SPAN_AT_LEAST = timedelta(minutes=15)
-"""Of a device that was registered just now."""
 FAMILIES = ("fall", "button", "home", "well", "temperature")
 
 
@@ -127,7 +123,7 @@ async def chart(
     if track is None:
         raise NotFoundError(f"the profile {page.profile.id} has no point {point!r}")
     end = now()
-    start = max(end - CHART_SPAN, min(page.device.created_at, end - CHART_SPAN_AT_LEAST))
+    start = lately(page.device.created_at, end)
     drawn = await content(context, track, start=start, end=end)
     said = "" if has_data(drawn) else say(language, "task.chart_empty")
     if stands_still(drawn) and not track.limits:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import RedirectResponse, Response
+from fastapi.responses import JSONResponse, RedirectResponse, Response
 from pydantic import BaseModel, ValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
@@ -13,15 +13,18 @@ from server.clock import now
 from server.context import Context
 from server.dependencies import GetContext, GetViewer
 from server.errors import ConflictError, ForbiddenError, InvalidError, ServerError
+from server.places import upstream
 from server.tasks import repository
 from server.users.roles import Right
 from server.users.viewer import Viewer
 from server.web.i18n import say
 from server.web.rendering import language_of, render
 from server.web.tasks.refusals import said
+from server.web.wells import chart
 from server.wells import entry, gates, roadworks, views
 from server.wells.entry import EnterIn, HandHeldIn
 from server.wells.routes import air, going, newest, renew
+from server.wells.water import STALE
 
 router = APIRouter(include_in_schema=False)
 
@@ -52,6 +55,17 @@ async def detail(request: Request, well_id: str, context: GetContext, viewer: Ge
     """One well."""
     viewer.require(Right.VIEW_DEVICES)
     return await _well(request, context, viewer, well_id)
+
+
+@router.get("/wells/{well_id}/chart.json", name="wells:chart")
+async def level(request: Request, well_id: str, context: GetContext, viewer: GetViewer) -> Response:
+    """Its level over the last day, ready to be drawn."""
+    viewer.require(Right.VIEW_DEVICES)
+    latest = await newest(context)
+    drawn = await chart.course(
+        context, viewer, well_id, latest, language=language_of(request, viewer), now=now()
+    )
+    return JSONResponse(drawn)
 
 
 @router.post("/wells/{well_id}/baseline/{position_id}", name="wells:baseline")
@@ -164,8 +178,13 @@ async def _well(
     def look() -> Response:
         with context.database.read() as session:
             well = views.one(session, viewer, well_id, catalogue=context.catalogue, latest=latest)
-            above = views.listed(
-                session, viewer, catalogue=context.catalogue, latest=latest, well_ids=well.upstream
+            below = upstream.below(session, well_id)
+            around = views.listed(
+                session,
+                viewer,
+                catalogue=context.catalogue,
+                latest=latest,
+                well_ids=[*well.upstream, *below],
             )
             return render(
                 request,
@@ -174,7 +193,9 @@ async def _well(
                 status=error.status if error else 200,
                 here="wells:list",
                 well=well,
-                above=above,
+                above=[one for one in around if one.id in well.upstream],
+                below=[one for one in around if one.id in below],
+                stale=now() - STALE,
                 may_register=viewer.may(Right.REGISTER),
                 problem=_sentence(error, language_of(request, viewer)) if error else "",
             )
