@@ -45,6 +45,11 @@ async def test_a_press_appears_and_is_worked_to_its_end(street: Site, visit: Vis
         street.press()  # what others do shows behind it, and it stays
         await expect(page.locator(".times")).to_contain_text("2 次")
         assert await page.evaluate("document.getElementById('end').matches(':modal')")
+        await page.keyboard.press("Escape")
+        await expect(page.get_by_role("button", name="我知道了")).to_be_in_viewport(ratio=1)
+        await page.get_by_role("button", name="我知道了").click()
+        await expect(page.get_by_role("button", name="我知道了")).to_have_count(0)
+        await page.get_by_role("link", name="办结").click()
         await page.get_by_role("button", name="处置完成，稍后办结").click()
         await expect(page.locator(".detail-head .state")).to_contain_text("已处置")
         await page.get_by_role("button", name="办结", exact=True).click()
