@@ -61,7 +61,7 @@ async def detail(request: Request, well_id: str, context: GetContext, viewer: Ge
 async def level(request: Request, well_id: str, context: GetContext, viewer: GetViewer) -> Response:
     """Its level over the last day, ready to be drawn."""
     viewer.require(Right.VIEW_DEVICES)
-    latest = await newest(context)
+    latest = await newest(context, well_id)
     drawn = await chart.course(
         context, viewer, well_id, latest, language=language_of(request, viewer), now=now()
     )

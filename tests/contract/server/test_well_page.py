@@ -69,6 +69,8 @@ async def test_a_wells_page_shows_its_line_and_its_neighbours(
     assert "2.1 m" in page[above:below]
     assert "已到预警水位" in page[above : page.index("flow-here")]
     assert "没有水位" in page[below:]
+    from_above = (await client.get("/wells/w0", headers=headers)).text
+    assert "0.3 m" in from_above[from_above.index("flow-here") :]
     drawn = (await client.get("/wells/w1/chart.json", headers=headers)).json()
     (track,) = drawn["tracks"]
     assert track["unit"] == "m"
