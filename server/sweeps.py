@@ -21,7 +21,7 @@ from server.notify.channels import AddressBook, carry
 from server.residents import retention
 from server.rhythm import learning, watching, water
 from server.supervision import survived
-from server.tasks import following, reviews
+from server.tasks import following, renewing, reviews
 from server.welfare import calls
 from server.windows import muting
 
@@ -89,6 +89,7 @@ SWEEPS: Final = (
     Sweep("retention", 600.0, retention.sweep),
     Sweep("welfare", 10.0, calls.look),
     Sweep("planned", 10.0, following.sweep),
+    Sweep("renewed", 60.0, renewing.sweep),
     Sweep("left", 5.0, losing.sweep),
     Sweep("samples", 3_600.0, reviews.sweep),
 )

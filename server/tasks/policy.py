@@ -152,6 +152,16 @@ class TaskPolicy(Policy):
         240, zh="最长暂缓", en="Longest putting off", unit="min", ge=5, le=1_440,
         source="half a shift: whoever put it off is still there",
     )  # fmt: skip
+    renew_critical_h: int = rule(
+        1, zh="办结后情况仍在，重新派单（危急）", en="Ask again for what outlasts its task (critical)",
+        unit="h", ge=1, le=168, source="our choice: gas or an open cover is not left for longer",
+    )  # fmt: skip
+    renew_major_h: int = rule(
+        4, zh="… 严重", en="… (major)", unit="h", ge=1, le=168, source="our choice: half a shift"
+    )
+    renew_other_h: int = rule(
+        24, zh="… 其他", en="… (others)", unit="h", ge=1, le=720, source="our choice: the next day"
+    )
     review_critical: bool = rule(True, zh="督查全部危急任务", en="Review every critical task")
     review_late_answer_s: int = rule(
         180, zh="接单晚于此时督查（危急与严重）", en="Review critical and major tasks answered after",

@@ -230,6 +230,13 @@ def _occurrence_words(session: Session, context: Context, page: views.TaskPage) 
     return {"words_of": words_of, "lasting": partial(occurrences.lasts, page.occurrences)}
 
 
+def _standing(page: views.TaskPage, context: Context, language: str) -> list[str]:
+    """What is not over by itself, in words: whoever ends the task is told."""
+    there = [alarm for alarm in page.alarms if not alarm.cleared_at]
+    found = [alarm.rule for alarm in there if occurrences.lasts(page.occurrences, alarm)]
+    return [context.texts.name(rule, language) for rule in dict.fromkeys(found)]
+
+
 def _unprotected(
     context: Context, session: Session, viewer: Viewer, page: views.TaskPage
 ) -> dependents.Dependents | None:
@@ -317,6 +324,7 @@ def _page(
         naps=board.naps(policy.snooze_max_minutes),
         assignable=[(user.id, user.name, user.role) for user in assignable],
         rule_name=context.texts.name,
+        standing=_standing(page, context, language),
         dial=telephone.dial,
         callable=telephone.callable_lines,
         **_occurrence_words(session, context, page),

@@ -1,7 +1,8 @@
 """What somebody has is not over: new emergencies, people who leave, chains without an answer, tasks without
 an end. On both SQL engines."""
 
-from datetime import datetime
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -11,10 +12,13 @@ from gateway.rules.model import Severity
 from server.alarms import service as alarms
 from server.clock import to_ms
 from server.db.database import Database
-from server.db.models import Delivery, Task, User
+from server.db.models import Alarm, Delivery, Gateway, Task, User
 from server.dispatch import auditor, losing, worker
 from server.errors import ConflictError, InvalidError
+from server.gateways import service as gateways
 from server.notify import deliveries
+from server.tasks import renewing, service
+from server.tasks.service import Act
 from server.tasks.states import TaskAction
 from tests.contract.server.conftest import NOW, viewer_of
 from tests.contract.server.test_alarm_record import opened_cover, press, record
@@ -255,3 +259,66 @@ def test_to_cancel_needs_a_reason_and_a_closed_cover(staffed: Database) -> None:
             session, source_kind="position", source_id="well", rule="cover_open", by="gateway", now=at(6)
         )
     assert act(staffed, zhou, A.CANCEL, at(7), note="closed again").state == "cancelled"
+
+
+def away(database: Database, *, now: datetime) -> None:
+    """The gateway's silence is noticed, for the first time or again."""
+    with database.write() as session:
+        gateway = session.get_one(Gateway, "gw-1")
+        gateway.seen_at = gateway.changed_at = NOW - timedelta(hours=1)
+        gateway.online = False
+        gateways.sweep(session, grace=timedelta(seconds=30), started=NOW - timedelta(days=1), now=now)
+
+
+def renew(database: Database, *, now: datetime) -> None:
+    """The sweep over what outlasts its task, twice: as two processes do."""
+    for _ in range(2):
+        renewing.sweep(SimpleNamespace(database=database), now, now)  # type: ignore[arg-type]  # as above
+
+
+def test_what_still_stands_after_its_task_is_asked_for_again_once(staffed: Database) -> None:
+    away(staffed, now=NOW)
+    with staffed.read() as session:
+        hours = {"critical": 1, "major": 4}.get(session.get_one(Task, 1).severity, 24)
+    zhao = viewer_of(staffed, "zhao")
+    act(staffed, zhao, A.ACKNOWLEDGE, at(5))
+    act(staffed, zhao, A.CLOSE, at(10), outcome="repaired")
+    renew(staffed, now=at(hours * 3_600))
+    assert alarm_tasks(staffed) == [1]
+    late = at(hours * 3_600 + 11)
+    away(staffed, now=late)
+    with ThreadPoolExecutor(2) as executor:
+        list(executor.map(lambda _: renew(staffed, now=late), range(2)))
+    away(staffed, now=late)
+    with staffed.read() as session:
+        former, newer = session.scalars(select(Task).order_by(Task.id)).all()
+    assert (newer.parent_id, newer.subject_id, newer.state) == (former.id, former.subject_id, "new")
+    assert newer.occurrences == 0
+    assert alarm_tasks(staffed) == [newer.id]
+    assert [action for action, _ in told(staffed, newer.id)] == ["opened", "renewed"]
+    assert told(staffed)[-1][0] == "continued"
+    assert planned(staffed) == [("call", late)]
+
+
+def test_what_has_ended_or_has_no_end_is_not_asked_for_again(staffed: Database) -> None:
+    happens(staffed, 1, 0)
+    away(staffed, now=NOW)
+    zhou = viewer_of(staffed, "zhou")
+    for task_id in (1, 2):
+        with staffed.write() as session:
+            service.act(session, zhou, task_id, Act(action=A.CANCEL, note="no need"), now=at(5))
+    with staffed.write() as session:
+        alarms.end_alarm(
+            session, source_kind="gateway", source_id="gw-1", rule="gateway_offline", by="server", now=at(6)
+        )
+    with staffed.read() as session:
+        assert {alarm.cleared_at is None for alarm in session.scalars(select(Alarm))} == {False}
+    with staffed.write() as session:
+        session.execute(update(Alarm).where(Alarm.rule == "sos").values(cleared_at=None))
+        assert renewing.due(session, now=at(DAYS)) == []
+
+
+def alarm_tasks(database: Database) -> list[int]:
+    """The tasks that the open alarms belong to."""
+    with database.read() as session:
+        return list(session.scalars(select(Alarm.task_id).where(Alarm.cleared_at.is_(None))))

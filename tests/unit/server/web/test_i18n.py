@@ -50,7 +50,16 @@ CHOSEN = {
     + ["told", "escalated", "told_nobody", "told_holder", "unanswered", "unfinished", "left", "not_delivered"]
     + ["muted", "unmuted", "drill", "no_drill", "withdrawn", "folded"]
     + [NOT_REACHED, *(ask for ask in Ask if ask is not Ask.GO)],
-    "reason.": ["left_open", "work_over", "unexpected", "folded", "protected_again", "away", *LOST.values()],
+    "reason.": [
+        "left_open",
+        "work_over",
+        "unexpected",
+        "folded",
+        "protected_again",
+        "away",
+        *LOST.values(),
+        "still_stands",
+    ],
     "windows.kind.": ["work", "drill"],
     "windows.scope.": [*SCOPES],
     "who.": [*WhoKind],
