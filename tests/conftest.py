@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from functools import cache
 from pathlib import Path
 
+import hypothesis
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser
@@ -25,6 +26,9 @@ from tests.parts.postgres import Postgres, running_postgres
 from tests.parts.presence import missing, part_or_skip
 from tests.parts.processes import PartMissingError
 from tests.parts.processes import free_port as a_free_port
+
+hypothesis.settings.register_profile("sunwell", deadline=None)  # how long a case takes is the machine's
+hypothesis.settings.load_profile("sunwell")
 
 __all__ = ["settled", "settled_demo", "settled_template"]
 MARKS = {

@@ -29,6 +29,11 @@ class Severity(StrEnum):
 WORST_FIRST: tuple[Severity, ...] = tuple(Severity)
 
 
+def is_worse(severity: str, than: str) -> bool:
+    """Whether the first is graver. Raises ValueError where either is no severity."""
+    return WORST_FIRST.index(Severity(severity)) < WORST_FIRST.index(Severity(than))
+
+
 class TaskKind(StrEnum):
     """What sort of task a breach leads to."""
 

@@ -22,6 +22,7 @@ _AT_HOME = (
         Task.subject_kind == "resident",
         Task.closed_at.is_(None),
         Task.test.is_(False),
+        Task.muted.is_(False),  # work at one's home keeps nobody else there quiet
     )
     .order_by(Task.last_at.desc())
 )
@@ -39,6 +40,7 @@ SHARED = (
         Task.subject_kind == "resident",
         Task.closed_at.is_(None),
         Task.test.is_(False),
+        Task.muted.is_(False),  # work at one's home keeps nobody else there quiet
     )
     .correlate(Position)
 )

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, exists, select
+from sqlalchemy import bindparam, exists, select, update
 from sqlalchemy.orm import Session
 
+from gateway.rules.model import is_worse
 from gateway.wire import AlarmMessage
 from server.alarms.joining import SHARED
 from server.db.models import Alarm, Attachment, CommissioningTest, Device, Occurrence, Position, Task
@@ -138,7 +139,7 @@ def known(
 
 def open_or_join(session: Session, values: dict[str, Any]) -> tuple[int, bool]:
     """The number of the one open alarm of (source, rule), and whether this call opened it. The unique index
-    decides."""
+    decides. The worst severity stays."""
     alarm = upsert(
         session,
         Alarm,
@@ -147,8 +148,10 @@ def open_or_join(session: Session, values: dict[str, Any]) -> tuple[int, bool]:
         where=OPEN_ALARM,
         take=("last_at", "breach", "task_id"),
         count=("occurrences",),
-        back=("id", "occurrences"),
+        back=("id", "occurrences", "severity"),
     )
+    if is_worse(values["severity"], alarm.severity):
+        session.execute(update(Alarm).where(Alarm.id == alarm.id).values(severity=values["severity"]))
     return alarm.id, alarm.occurrences == 1
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from gateway.rules.model import WORST_FIRST, Severity, TaskKind
+from gateway.rules.model import Severity, TaskKind, is_worse
 from server.alarms import joining
 from server.db.append import append
 from server.db.database import Change, announce
@@ -97,7 +97,7 @@ def open_or_join(session: Session, need: Need, *, now: datetime) -> int:
     opened = task.version == 1
     before = TaskState(task.state)
     after = before if opened else move(before, TaskAction.RECUR)
-    worse = _rank(need.severity) < _rank(task.severity)
+    worse = is_worse(need.severity, task.severity)
     change: dict[str, Any] = {}
     # A task that people were told of stays theirs: only what opens one, or joins a quiet one, is looked at.
     asked = not need.seen.calm and (opened or task.muted or task.test)
@@ -277,7 +277,3 @@ def _what(*, opened: bool, reopened: bool, worse: bool, urgent: bool) -> Happene
     if worse:
         return Happened.WORSE
     return Happened.URGENT if urgent else Happened.RECURRED
-
-
-def _rank(severity: str) -> int:
-    return WORST_FIRST.index(Severity(severity))

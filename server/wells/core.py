@@ -194,7 +194,7 @@ def judge_air(
             faults.append(AirFault(limit=limit, why=AirWhy.LOW, value=reading.value))
         elif limit.most is not None and not reading.value <= limit.most:
             faults.append(AirFault(limit=limit, why=AirWhy.HIGH, value=reading.value))
-        elif limit.needed and now - reading.at > fresh:
+        elif limit.needed and not _is_fresh(reading, fresh, now):
             faults.append(AirFault(limit=limit, why=AirWhy.OLD, value=reading.value))
     return faults
 
@@ -208,9 +208,14 @@ def worst(
     def order(one: AirReading) -> tuple[bool, bool, float]:
         low = limit.least is not None and not one.value >= limit.least
         high = limit.most is not None and not one.value <= limit.most
-        return now - one.at > fresh, not (low or high), -one.at.timestamp()
+        return not _is_fresh(one, fresh, now), not (low or high), -one.at.timestamp()
 
     return min(candidates, key=order, default=None)
+
+
+def _is_fresh(reading: AirReading, fresh: timedelta, now: datetime) -> bool:
+    """A reading from ahead of the clock is no better than one from as far behind: one of the two is wrong."""
+    return abs(now - reading.at) <= fresh
 
 
 def unticked(checks: Iterable[SiteCheck], ticked: Collection[str]) -> list[SiteCheck]:

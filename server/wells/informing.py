@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from gateway.rules.model import TaskKind
 from server.alarms.texts import AIR_CHECK_OVERDUE, LEAVE_THE_WELL
 from server.db.models import Alarm, Position, Resident, Shift, Station, Task, TaskEvent, User, Well
+from server.dispatch.people import everybody
 from server.places.ground import Place, metres
 from server.policies import service as policies
 from server.users.roles import Role
@@ -73,7 +74,7 @@ def people(session: Session, task: Task, *, now: datetime) -> Iterator[Told]:
         session.scalars(select(Alarm.rule).where(Alarm.task_id == task.id, Alarm.cleared_at.is_(None)))
     )
     if open_rules & CREW_IN_DANGER:
-        yield Told(action=DESK_TOLD, people=tuple(_dispatchers(session)))
+        yield Told(action=DESK_TOLD, people=tuple(_desk(session, task, now=now)))
     policy = policies.current(session, WellPolicy)
     if task.muted or not open_rules.intersection(policy.cover_rules):
         return
@@ -90,7 +91,7 @@ def people(session: Session, task: Task, *, now: datetime) -> Iterator[Told]:
         staff = _staff(session, near.station_id, now=now)
         yield Told(
             action=STATION_TOLD,
-            people=tuple(staff or _dispatchers(session)),
+            people=tuple(staff or _desk(session, task, now=now)),
             detail={
                 "station": near.station_id,
                 "homes": near.homes,
@@ -101,7 +102,7 @@ def people(session: Session, task: Task, *, now: datetime) -> Iterator[Told]:
     if found.homes and not found.stations and "" not in told:
         yield Told(
             action=STATION_TOLD,
-            people=tuple(_dispatchers(session)),
+            people=tuple(_desk(session, task, now=now)),
             detail={"station": "", "homes": found.homes, "desk": True},
         )
 
@@ -190,6 +191,7 @@ def _staff(session: Session, station_id: str, *, now: datetime) -> list[User]:
     return list(session.scalars(query.order_by(User.id)))
 
 
-def _dispatchers(session: Session) -> list[User]:
+def _desk(session: Session, task: Task, *, now: datetime) -> list[User]:
+    """The dispatchers; where there are none, all who work on such tasks."""
     query = select(User).where(User.disabled_at.is_(None), User.role == Role.DISPATCHER)
-    return list(session.scalars(query.order_by(User.id)))
+    return list(session.scalars(query.order_by(User.id))) or everybody(session, task, now=now)

@@ -37,7 +37,7 @@ def held_until(session: Session, task: Task, kind: str, *, now: datetime) -> dat
         return None
     leader_id = task.parent_id or _joined(session, task, policy, now=now)
     leader = session.get(Task, leader_id) if leader_id is not None else None
-    if leader is None or leader.closed_at is not None:
+    if leader is None or leader.closed_at is not None or leader.muted:
         return None
     until = task.created_at + timedelta(minutes=policy.roadworks_hold_min)
     return until if now < until else None

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from firmware_profiles import Catalogue
-from gateway.rules.model import Severity
+from gateway.rules.model import Severity, is_worse
 from server.alarms.texts import WATER_RISING, WATER_UPSTREAM
 from server.db.models import Alarm, Well, WellUpstream
 from server.devices import repository as devices
@@ -50,11 +50,15 @@ def judge(session: Session, levels: Levels, *, now: datetime, write: bool) -> in
     """Raises and ends the alarms of rising water. Without `write` it only counts what there is to do, so that
     nobody waits for a writer for nothing."""
     policy = policies.current(session, WellPolicy)
-    open_own = {
-        (alarm.source_id, alarm.rule): alarm.breach.startswith(raising.prefix(alarm.rule, alarm.source_id))
+    lasting = {
+        (alarm.source_id, alarm.rule): alarm
         for alarm in session.scalars(
             select(Alarm).where(Alarm.rule.in_((WATER_RISING, WATER_UPSTREAM)), Alarm.cleared_at.is_(None))
         )
+    }
+    open_own = {
+        key: alarm.breach.startswith(raising.prefix(alarm.rule, alarm.source_id))
+        for key, alarm in lasting.items()
     }
     fresh = [one for one in levels.values() if now - one[1].at <= STALE]
     of_well: dict[str, Water] = {}
@@ -63,14 +67,12 @@ def judge(session: Session, levels: Levels, *, now: datetime, write: bool) -> in
         known = of_well.get(point.well_id)
         of_well[point.well_id] = water if known is None or water.level_mm > known.level_mm else known
         verdict = judge_rise(water, policy)
-        own = open_own.get((point.position_id, WATER_RISING))
-        if (verdict is Verdict.RAISE and own is None) or (verdict is Verdict.END and own):
-            facts = _rising(water, policy)
-            todo.append(
-                _Todo(
-                    point.well_id, WATER_RISING, ("position", point.position_id), own is None, facts, water.at
-                )
-            )
+        key = (point.position_id, WATER_RISING)
+        own, facts = open_own.get(key), _rising(water, policy)
+        begins = verdict is Verdict.RAISE and (own is None or is_worse(facts[0], lasting[key].severity))
+        if begins or (verdict is Verdict.END and own):
+            source = ("position", point.position_id)
+            todo.append(_Todo(point.well_id, WATER_RISING, source, begins, facts, water.at))
     for well_id, above in _upstream(session).items():
         seen = [(one, of_well[one]) for one in above if one in of_well]
         verdict = judge_upstream([water for _, water in seen], policy)

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from gateway.rules.model import TaskKind
 from server.context import Context
+from server.db.database import Database
 from server.db.models import Alarm, Occurrence, Task
 from server.supervision import apart
 from server.tasks import intake
@@ -21,18 +22,24 @@ from server.windows.judging import judge
 
 LEFT_OPEN: Final = "left_open"
 WORK_OVER: Final = "work_over"
-MOST: Final = 200
-"""Tasks of one round: the rest waits for the next."""
+MOST: Final = 50
+"""Tasks of one portion, which are locked together: others wait for no more."""
 _PEOPLE: Final = frozenset({TaskKind.CARE, TaskKind.PUBLIC_HEALTH})
 
 
 def look(context: Context, _started: datetime, at: datetime) -> None:
-    """What declared work kept quiet and still stands when it is over is told; one look where all is told."""
-    with context.database.read() as session:
+    """What declared work kept quiet and still stands when it is over is told."""
+    sweep_all(context.database, now=at)
+
+
+def sweep_all(database: Database, *, now: datetime) -> None:
+    """All muted tasks, in portions; one look where there are none."""
+    with database.read() as session:
         waits = needs_sweep(session)
-    if waits:
-        with context.database.write() as session:
-            sweep(session, now=at)
+    done: int | None = 0
+    while waits and done is not None:
+        with database.write() as session:
+            done = sweep(session, after=done, now=now)
 
 
 def needs_sweep(session: Session) -> bool:
@@ -40,13 +47,15 @@ def needs_sweep(session: Session) -> bool:
     return session.scalar(_muted().limit(1)) is not None
 
 
-def sweep(session: Session, *, now: datetime) -> None:
-    """One round over all muted tasks."""
-    for task_id in session.scalars(_muted().order_by(Task.id).limit(MOST)).all():
+def sweep(session: Session, *, now: datetime, after: int = 0) -> int | None:
+    """One portion of the muted tasks, those after the task `after`; its last one, None where it was empty."""
+    ids = session.scalars(_muted().where(Task.id > after).order_by(Task.id).limit(MOST)).all()
+    for task_id in ids:
         with apart(session, "quiet_not_judged", task=task_id):
             task = session.get(Task, task_id, with_for_update=True, populate_existing=True)
             if task is not None and task.muted and task.closed_at is None:
                 _judge(session, task, now=now)
+    return ids[-1] if ids else None
 
 
 def _judge(session: Session, task: Task, *, now: datetime) -> None:

@@ -242,3 +242,10 @@ def close(database: Database, viewer: object, task_id: int) -> None:
     """From the beginning to the end."""
     for action in (TaskAction.ACKNOWLEDGE, TaskAction.RESOLVE, TaskAction.CLOSE):
         act(database, viewer, task_id, action)
+
+
+def test_an_alarm_that_grows_worse_says_so_and_never_better(street: Database) -> None:
+    for seq, severity in enumerate((Severity.MINOR, Severity.CRITICAL, Severity.MAJOR), 1):
+        record(street, press(seq, severity=severity))
+    with street.read() as session:
+        assert session.scalars(select(Alarm.severity)).all() == ["critical"]

@@ -202,7 +202,6 @@ GROUPS: dict[str, tuple[Any, Callable[[Made], Any]]] = {
 
 @settings(
     max_examples=10,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(made=st.lists(MADE, max_size=25))

@@ -15,8 +15,9 @@ from server.places import schemas, service
 from server.policies import service as policies
 from server.tasks.states import TaskAction
 from server.users.roles import Role
-from tests.contract.server.conftest import NOW, person
+from tests.contract.server.conftest import NOW, person, viewer_of
 from tests.contract.server.test_alarm_record import act, close, counts, opened_cover, press, record
+from tests.contract.server.test_windows import declare
 
 
 def fall(seq: int, **changed: Any) -> Any:
@@ -184,3 +185,13 @@ def test_fifty_rules_of_one_home_at_once_are_one_task(street: Database) -> None:
         first = select(func.count()).where(DispatchStep.kind == "call", DispatchStep.state == "planned")
         assert session.scalar(first) == 1
         assert session.scalar(select(func.count(Occurrence.alarm_id.distinct()))) == 50
+
+
+def test_work_at_ones_home_keeps_nobody_else_at_the_address_quiet(staffed: Database) -> None:
+    neighbour(staffed, address="幸福路1号")
+    with staffed.write() as session:
+        policies.put(session, viewer_of(staffed, "sun"), JoiningPolicy(home_minutes=10), now=NOW)
+    declare(staffed, ("resident", "r1"), minutes=60)
+    record(staffed, press(1))
+    record(staffed, fall(2), after_s=60)
+    assert [(task.subject_id, task.muted) for task in tasks(staffed)] == [("r1", True), ("r2", False)]

@@ -15,6 +15,7 @@ from server.tasks.states import TaskAction
 from server.wells import roadworks
 from tests.contract.server.conftest import NOW, viewer_of
 from tests.contract.server.covers import lay_wells, open_cover, work
+from tests.contract.server.test_windows import declare
 
 
 def at(minutes: float) -> datetime:
@@ -93,6 +94,13 @@ def test_the_others_are_told_where_the_leader_has_ended(wells: Database) -> None
             step.due_at = at(2)
     work(wells, at(2))
     assert set(told(wells)) == {1, 2, 3}
+
+
+def test_nobody_waits_for_a_crew_that_declared_work_keeps_from_being_told(wells: Database) -> None:
+    declare(wells, ("well", "w1"), minutes=60)
+    burst(wells, "w1", "w2", "w3")
+    work(wells, at(1))
+    assert set(told(wells)) == {2, 3}
 
 
 def test_a_person_says_that_these_are_roadworks(wells: Database) -> None:

@@ -311,7 +311,6 @@ def run(database: Database, catalogue: Catalogue, *, examples: int, steps: int, 
         settings=settings(
             max_examples=examples,
             stateful_step_count=steps,
-            deadline=None,
             derandomize=fixed,
             database=None,
             suppress_health_check=list(HealthCheck),

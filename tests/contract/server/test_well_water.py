@@ -23,10 +23,11 @@ from server.db.models import (
     Occurrence,
     Position,
     Task,
+    WellEntry,
     WellUpstream,
 )
 from server.devices.views import Latest
-from server.errors import ForbiddenError, InvalidError
+from server.errors import ForbiddenError, InvalidError, StoreUnavailableError
 from server.gateways import desired
 from server.live.bus import Bus
 from server.settings import ServerSettings
@@ -142,6 +143,20 @@ async def test_only_what_is_in_wells_is_read(wells: Wells, monkeypatch: pytest.M
     assert not await newest(theirs, well_ids=["elsewhere"], now=at(2))
 
 
+async def test_a_slow_rise_grows_worse_once_when_it_will_soon_be_too_high(wells: Wells) -> None:
+    severities: list[str] = []
+    for minute in range(27):
+        await wells.say(minute, water_level=31 * minute)
+        await wells.look(minute)
+        severities += [severity for rule, _, severity in wells.alarms() if rule == "water_rising"][:1]
+    assert severities == sorted(severities, reverse=True)
+    assert set(severities) == {"minor", "major"}
+    with wells.context.database.read() as session:
+        told = session.scalars(select(Occurrence).where(Occurrence.rule == "water_rising")).all()
+        assert len(told) == 2
+        assert session.scalars(select(Task.severity).where(Task.subject_id == "w1")).one() == "major"
+
+
 async def test_two_servers_raise_one_alarm(wells: Wells) -> None:
     for minute in range(5):
         await wells.say(minute, water_level=300 + 50 * minute)
@@ -238,3 +253,21 @@ def test_a_person_renews_it_only_for_a_cover_that_lies_right(staffed: Database, 
     with pytest.raises(ForbiddenError):
         renew(li, seen)
     assert renew(zhao, seen) == {"baseline": 17.0}
+
+
+async def test_an_overdue_check_of_the_air_is_told_while_the_time_series_store_is_down(
+    wells: Wells, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = wells.context.database
+    task_id = open_cover(database, 1)
+    with database.write() as session:
+        session.add(
+            WellEntry(task_id=task_id, well_id="w1", crew=2, started_at=at(0), air={}, check_due_at=at(30))
+        )
+
+    async def down(*_args: object, **_facts: object) -> Latest:
+        raise StoreUnavailableError("down")
+
+    monkeypatch.setattr(wells.context.store, "latest", down)
+    await wells.look(31)
+    assert ("air_check_overdue", "w1", "critical") in wells.alarms()

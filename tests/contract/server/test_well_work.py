@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from gateway.rules.model import Severity
 from server.db.database import Database
@@ -293,3 +293,13 @@ def told(database: Database) -> set[str]:
                 .where(DispatchStep.kind.in_(("again", "inform")))
             )
         )
+
+
+def test_where_there_is_no_dispatcher_all_who_work_there_hear_of_a_crew_in_danger(site: Site) -> None:
+    with site.database.write() as session:
+        session.execute(update(User).where(User.login == "zhou").values(disabled_at=NOW))
+    person(site.database, Role.MAINTENANCE, "qian")
+    site.enter()
+    site.watch(61)
+    work(site.database, at(61))
+    assert told(site.database) >= {"zhao", "qian"}

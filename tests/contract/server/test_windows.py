@@ -58,11 +58,7 @@ def declare(
 
 def sweep(database: Database, minutes: float) -> None:
     """The server looks."""
-    with database.read() as session:
-        if not muting.needs_sweep(session):
-            return
-    with database.write() as session:
-        muting.sweep(session, now=at(minutes))
+    muting.sweep_all(database, now=at(minutes))
 
 
 def task(database: Database, number: int = 1) -> Task:
@@ -297,3 +293,16 @@ def test_a_wall_sees_and_may_not_declare(staffed: Database) -> None:
     )
     with pytest.raises(ForbiddenError), staffed.write() as session:
         service.declare(session, Viewer(1, "wall", Role.WALL), wanted, now=NOW)
+
+
+def test_what_stands_is_told_though_many_others_are_kept_quiet_before_it(
+    staffed: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(muting, "MOST", 1)
+    declare(staffed, ("position", "home-sos"), minutes=300)
+    declare(staffed, WELL, minutes=60)
+    record(staffed, press(1, point=None, rule="silent", task_kind=TaskKind.MAINTENANCE, ends=True))
+    record(staffed, opened_cover(2), after_s=60)
+    assert [task(staffed, number).muted for number in (1, 2)] == [True, True]
+    sweep(staffed, 61)
+    assert [task(staffed, number).muted for number in (1, 2)] == [True, False]

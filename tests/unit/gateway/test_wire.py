@@ -77,14 +77,14 @@ def test_a_message_with_each_extreme_at_each_place() -> None:
             can_be_kept(channel, json.dumps(with_value(document, path, value)).encode())
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.sampled_from(PLACES), ANYTHING)
 def test_a_message_with_anything_anywhere(place: tuple[str, Any, tuple[Any, ...]], value: Any) -> None:
     channel, document, path = place
     can_be_kept(channel, json.dumps(with_value(document, path, value)).encode())
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.sampled_from(sorted(wire.CHANNELS)), st.binary(max_size=200) | ANYTHING.map(json.dumps).map(str.encode)
 )

@@ -251,7 +251,7 @@ KEYS = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(
     st.sampled_from(["sensor", "binary_sensor", "event", "device_automation", "device", "x"]),
     st.dictionaries(KEYS, JSON | st.dictionaries(KEYS, JSON | st.dictionaries(KEYS, JSON), max_size=4)),
@@ -264,7 +264,6 @@ def test_whatever_stands_on_a_configuration_topic_never_raises(component: str, c
     assert isinstance(made.availability, dict)
 
 
-@settings(deadline=None)
 @given(st.text(max_size=30), JSON | st.binary(max_size=30))
 def test_whatever_topic_and_payload_never_raise(topic: str, document: Any) -> None:
     payload = document if isinstance(document, bytes) else json.dumps(document).encode()

@@ -227,7 +227,6 @@ def test_a_flood_of_devices_is_cut_and_counted() -> None:
     assert (len(made.devices), made.left_out) == (MOST_DEVICES, 7)
 
 
-@settings(deadline=None)
 @given(st.sampled_from(("devices", "state", "event")), JSON | st.binary(max_size=40))
 def test_whatever_stands_on_a_bridge_topic_never_raises(last: str, document: Any) -> None:
     payload = document if isinstance(document, bytes) else json.dumps(document).encode()
@@ -237,7 +236,7 @@ def test_whatever_stands_on_a_bridge_topic_never_raises(last: str, document: Any
     assert isinstance(made.devices, tuple)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(
     st.lists(
         st.fixed_dictionaries(
@@ -269,7 +268,6 @@ def test_whatever_a_device_exposes_gives_a_good_profile_or_a_reason(exposes: lis
             profile_of(device)
 
 
-@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from(list(entry("x"))), JSON))
 def test_whatever_an_entry_says_never_raises(change: dict[str, Any]) -> None:
     for device in bridge(entry("one", binary("sos")) | change).devices:

@@ -26,7 +26,7 @@ from firmware_profiles.layouts import RegisterField
 from tests.unit.firmware_profiles.making import made, measure, state
 
 CATALOGUE = load_catalogue()
-QUICK = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(suppress_health_check=[HealthCheck.too_slow])
 KINDS = ("u8", "i8", "u16", "i16", "u24", "i24", "u32", "i32", "u64", "i64", "f32", "f64", "bcd16", "bcd32")
 ORDERS = ("ABCD", "CDAB", "BADC", "DCBA", "AB", "BA")
 ODD = st.sampled_from([0, 1, 0x7FFF, 0x8000, 0xFFFF, 0x7F80, 0xFF80, 0x7FC0, 0x1234])

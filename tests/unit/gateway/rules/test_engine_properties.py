@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import count
 from random import Random
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.readings import Reading, Value
@@ -82,7 +82,6 @@ def occurrences(told: Sequence[Outcome], name: str) -> list[int]:
 
 
 @given(STEPS, st.frozensets(st.integers(0, 24)), st.sampled_from(["export", "changes"]))
-@settings(deadline=None)
 def test_a_restart_anywhere_changes_no_outcome(
     steps: list[tuple[int, dict[str, Value]]], cuts: frozenset[int], stored: str
 ) -> None:
@@ -92,7 +91,6 @@ def test_a_restart_anywhere_changes_no_outcome(
 
 
 @given(STEPS, st.data())
-@settings(deadline=None)
 def test_doubled_readings_change_no_outcome(
     steps: list[tuple[int, dict[str, Value]]], data: st.DataObject
 ) -> None:
@@ -109,7 +107,6 @@ def test_doubled_readings_change_no_outcome(
 
 
 @given(STEPS, st.randoms(use_true_random=False))
-@settings(deadline=None)
 def test_in_any_order_every_emergency_is_told_and_no_fall_twice(
     steps: list[tuple[int, dict[str, Value]]],
     chance: Random,
@@ -127,7 +124,6 @@ def test_in_any_order_every_emergency_is_told_and_no_fall_twice(
 
 
 @given(STEPS)
-@settings(deadline=None)
 def test_breaches_begin_once_and_end_at_most_once(steps: list[tuple[int, dict[str, Value]]]) -> None:
     open_now: dict[str, str] = {}
     for one in play(story(steps)):

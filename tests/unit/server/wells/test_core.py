@@ -165,6 +165,10 @@ class TestAir:
         assert self.faults(minutes=10) == []
         assert [why for _, why in self.faults(minutes=10.1)] == [AirWhy.OLD] * 4
 
+    def test_a_reading_from_ahead_of_the_clock_is_no_better_than_an_old_one(self) -> None:
+        assert [why for _, why in self.faults(minutes=-11)] == [AirWhy.OLD] * 4
+        assert self.faults(minutes=-1) == []
+
     def test_an_old_bad_reading_is_bad_and_not_merely_old(self) -> None:
         assert ("oxygen", AirWhy.LOW) in self.faults(minutes=60, oxygen=17)
 

@@ -55,7 +55,7 @@ BODIES = st.binary(max_size=200) | st.sampled_from(
 )
 
 
-@tries(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@tries(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     method=st.sampled_from(["GET", "POST", "PUT", "DELETE"]),
     path=PATHS,
