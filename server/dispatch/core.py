@@ -35,6 +35,7 @@ class WhoKind(StrEnum):
     FAMILY = "family"  # the resident's family, in the order in which they want to be called
     NEIGHBOUR = "neighbour"  # … their neighbours and friends
     KEY_HOLDER = "key_holder"  # whoever holds a key to the home
+    CREW = "crew"  # whoever declared the work that runs at the home
 
 
 class Ask(StrEnum):
@@ -86,6 +87,10 @@ class Happened(StrEnum):
     ENDED = "ended"  # closed or cancelled
 
 
+BEFORE: Final = -1
+"""The number of what is told before a chain's first step."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Who:
     """The people of a step. `value` is the role, the login, the metres or the skill; empty for those who are
@@ -113,12 +118,19 @@ class Step:
 class Playbook:
     """The steps; the seconds in which whoever accepts has to be there (None: no limit), after which the last
     round is told again where nobody has answered (None: not), and after which whoever is there, or has
-    helped, is reminded to end it."""
+    helped, is reminded to end it. `before` is told before the steps, by its number."""
 
     steps: tuple[Step, ...]
     arrive_within_s: int | None = None
     again_every_s: int | None = None
     close_within_s: int = 86_400
+    before: Step | None = None
+
+    def step(self, number: int) -> Step:
+        """The step of this number; after the last it is the last: a packaged book may have become shorter."""
+        if number == BEFORE and self.before is not None:
+            return self.before
+        return self.steps[max(min(number, len(self.steps) - 1), 0)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,7 +244,7 @@ def _recurred(playbook: Playbook, standing: Standing, now: datetime) -> Decision
 
 
 def _told(playbook: Playbook, standing: Standing, now: datetime) -> Decision:
-    step = playbook.steps[standing.number]
+    step = playbook.step(standing.number)
     due_at = now + timedelta(seconds=step.within_s)
     if standing.turn < step.repeat:
         return Decision(plan=(_call(standing.run, standing.number, due_at, standing.turn + 1),))

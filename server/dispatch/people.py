@@ -20,6 +20,7 @@ from server.dispatch.scene import Scene
 from server.places.ground import metres
 from server.rosters import duty
 from server.users.roles import LINKS_ONLY, RIGHTS, TASK_KINDS, WORKERS, Right, Role
+from server.windows import repository as windows
 
 FAMILY: Final = ("family",)
 NEIGHBOURS: Final = ("neighbour", "friend")
@@ -162,6 +163,15 @@ def _key_holder(scene: Scene, _who: Who) -> list[User]:
     return list(scene.session.scalars(query))
 
 
+def _crew(scene: Scene, _who: Who) -> list[User]:
+    """Whoever declared the work that runs at the home now."""
+    if scene.resident_id is None:
+        return []
+    declared = windows.at_home(scene.session, scene.resident_id, now=scene.now)
+    query = _able(scene, Role).where(User.id.in_({one.created_by for one in declared}))
+    return list(scene.session.scalars(query))
+
+
 def _may_know(scene: Scene) -> ColumnElement[bool]:
     """A relative hears of their own resident alone."""
     theirs: Any = select(Contact.user_id).where(Contact.resident_id == scene.resident_id)
@@ -191,4 +201,5 @@ _FIND: Final[dict[WhoKind, Callable[[Scene, Who], list[User]]]] = {
     WhoKind.FAMILY: _family,
     WhoKind.NEIGHBOUR: _neighbour,
     WhoKind.KEY_HOLDER: _key_holder,
+    WhoKind.CREW: _crew,
 }

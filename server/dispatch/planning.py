@@ -14,7 +14,7 @@ from gateway.rules.model import Severity
 from server.db.append import append
 from server.db.models import Delivery, DispatchStep, Task
 from server.dispatch import playbooks
-from server.dispatch.core import FIRST, Ask, Happened, Playbook, Standing, StepKind, decide
+from server.dispatch.core import BEFORE, FIRST, Ask, Happened, Playbook, Standing, StepKind, decide
 from server.dispatch.playbooks import Subject
 from server.tasks.states import HELD, TaskState
 
@@ -41,15 +41,16 @@ _GOES_ON: Final = select(
 )
 
 
-def opened(session: Session, need: Subject, task_id: int, *, now: datetime) -> None:
-    """Plans the first step of a new task: one look at which playbook counts and one row. Alarms come this
-    way, and nothing here needs the task's own row."""
+def opened(session: Session, need: Subject, task_id: int, *, asks_first: bool = False, now: datetime) -> None:
+    """Plans the first step of a new task, with `asks_first` that whoever declared the work there is asked
+    before it: one look at which playbook counts and one row. Alarms come this way, and nothing here needs the
+    task's own row."""
     first = {
         "task_id": task_id,
         "playbook_id": playbooks.chosen(session, need),
         "kind": StepKind.CALL,
         "run": FIRST,
-        "number": 0,
+        "number": BEFORE if asks_first else 0,
         "turn": 0,
         "state": "planned",
         "planned_at": now,

@@ -6,6 +6,7 @@ the mark that it is done, so that a process which is killed on the way has done 
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -16,12 +17,14 @@ from server.db.append import append
 from server.db.database import Change, announce
 from server.db.models import Delivery, DispatchStep, Task, TaskEvent, TaskWatcher, User
 from server.dispatch import losing, people, planning, playbooks
-from server.dispatch.core import Ask, Happened, Playbook, Standing, Step, StepKind, Who, WhoKind
+from server.dispatch.core import BEFORE, Ask, Happened, Playbook, Standing, Step, StepKind, Who, WhoKind
 from server.notify import deliveries
 from server.notify.channels import PAGE, Addresses
+from server.policies.service import current
 from server.tasks.states import HELD, TaskState
 from server.users.roles import Role
 from server.wells import informing, roadworks
+from server.windows.policy import WindowPolicy
 
 AT_ONCE: Final = 32
 """Due steps that are looked up together."""
@@ -85,9 +88,12 @@ def hurry(session: Session, delivery: Delivery, *, now: datetime) -> None:
 
 def _call(session: Session, task: Task, step: DispatchStep, addresses: Addresses, now: datetime) -> None:
     playbook = playbooks.loaded(session, step.playbook_id, task)
+    if step.number == BEFORE:
+        within_s = current(session, WindowPolicy).ask_s
+        playbook = replace(playbook, before=Step(who=Who(kind=WhoKind.CREW), within_s=within_s))
     # A run goes on with the version that it began with; a packaged one may have become shorter since.
     number = min(step.number, len(playbook.steps) - 1)
-    wanted = playbook.steps[number]
+    wanted = playbook.step(number)
     found = people.found(session, task, wanted.who, now=now)
     step.ask = wanted.ask
     session.flush()  # whoever sends looks at it
@@ -139,7 +145,7 @@ def _said(playbook: Playbook, step: DispatchStep, *, found: bool) -> str:
     if not found:
         return "told_nobody"
     number = min(step.number, len(playbook.steps) - 1)
-    together = step.turn == 0 and (number == 0 or playbook.steps[number - 1].within_s == 0)
+    together = step.turn == 0 and (number <= 0 or playbook.steps[number - 1].within_s == 0)
     return "told" if together else "escalated"
 
 

@@ -16,7 +16,7 @@ from server.clock import now as clock
 from server.db.database import Database
 from server.db.models import Area, Delivery, DispatchStep, Gateway, Position, Resident, Task, User, Well
 from server.dispatch import worker
-from server.dispatch.core import StepKind
+from server.dispatch.core import BEFORE, StepKind
 from server.notify import deliveries, health, links, texts
 from server.notify.channels import PUSH, AddressBook, Carrier, SendError, outcome
 from server.notify.lanes import Lanes
@@ -208,7 +208,9 @@ class Sender:
 
 
 def _asks(step: DispatchStep, language: str) -> tuple[str, ...]:
-    return texts.asked(step.ask, language) if step.kind == StepKind.CALL else ()
+    if step.kind != StepKind.CALL:
+        return ()
+    return texts.asked(texts.DECLARED if step.number == BEFORE else step.ask, language)
 
 
 def _notification(letter: Letter) -> dict[str, Any]:

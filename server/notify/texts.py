@@ -144,6 +144,10 @@ def probe(policy: MessagePolicy) -> tuple[str, str]:
     return words.title, words.body
 
 
+DECLARED: Final = "declared"
+"""What whoever declared work is asked, when somebody calls for help there meanwhile."""
+
+
 def asked(ask: str, language: str) -> tuple[str, ...]:
     """What a step asks of whoever is told, beside going there."""
     line = _packaged().asks[language].get(ask)

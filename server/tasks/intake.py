@@ -20,6 +20,7 @@ from server.tasks.states import HELD, UNANSWERED, TaskAction, TaskState, move
 from server.wells import informing
 from server.windows import judging
 from server.windows.core import Declared, Expected, Sign
+from server.windows.repository import DURING_WORK
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +149,7 @@ def open_or_join(session: Session, need: Need, *, now: datetime) -> int:
         what = _what(opened=opens, reopened=after is not before, worse=worse, urgent=urgent)
         what = Happened.OUTGROWN if outgrown else what
         if opened:
-            planning.opened(session, need, task.id, now=now)
+            planning.opened(session, need, task.id, asks_first=expected.ask is not None, now=now)
         else:
             planning.breach_happened(session, task.id, state, what, now=now)
         if informing.concerns(session, need.kind, need.rule):
@@ -225,7 +226,13 @@ def note_cleared(session: Session, *, task_id: int, rule: str, source_id: str, n
 def _expected(session: Session, need: Need, *, now: datetime) -> Expected:
     return judging.judge(
         session,
-        Sign(kind=need.kind, rule=need.rule, source_kind=need.source_kind, silence=need.silence),
+        Sign(
+            kind=need.kind,
+            rule=need.rule,
+            source_kind=need.source_kind,
+            silence=need.silence,
+            critical=need.severity == Severity.CRITICAL,
+        ),
         area_id=need.area_id,
         source=(need.source_kind, need.source_id),
         subject=(need.subject_kind, need.subject_id),
@@ -257,6 +264,8 @@ def _note_expected(
 ) -> None:
     if opened and expected.work is not None:
         note_event(session, task_id, "muted", state, state, _detail(expected.work), now=now)
+    if opened and expected.ask is not None:
+        note_event(session, task_id, DURING_WORK, state, state, _detail(expected.ask), now=now)
     if opened and expected.drill is not None:
         note_event(session, task_id, "drill", state, state, _detail(expected.drill), now=now)
     if change.get("muted") is False:

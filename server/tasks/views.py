@@ -69,7 +69,8 @@ class Subject:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskView:
     """A line of the task list. `names` is what the task is called, by language. A `muted` one was declared as
-    work (`muted_for` says what): nobody is told of it; a `test` is a drill's."""
+    work (`muted_for` says what): nobody is told of it; one opened `during` work
+    was put to whoever declared it first; a `test` is a drill's."""
 
     id: int
     kind: str
@@ -99,6 +100,7 @@ class TaskView:
     test: bool = False
     muted: bool = False
     muted_for: str = ""
+    during: str = ""
     parent_id: int | None = None
     kind_names: dict[str, str]
     kind_icon: str
@@ -160,7 +162,7 @@ def views(
     subjects = _subjects(session, viewer, tasks, opened)
     areas = _names(session, Area, {task.area_id for task in tasks})
     people = _names(session, User, {task.assignee_id for task in tasks if task.assignee_id is not None})
-    work = windows.reasons(session, [task.id for task in tasks if task.muted])
+    work = windows.reasons(session, [task.id for task in tasks if task.muted or task.severity == "critical"])
     return [
         TaskView(
             id=task.id,
@@ -190,7 +192,8 @@ def views(
             version=task.version,
             test=task.test,
             muted=task.muted,
-            muted_for=work.get(task.id, ""),
+            muted_for=work.get(task.id, "") if task.muted else "",
+            during="" if task.muted else work.get(task.id, ""),
             parent_id=task.parent_id,
             **_by_policy(policy, task),
             level=task.level,

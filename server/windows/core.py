@@ -5,8 +5,10 @@ well, the position, the gateway. A window covers an alarm where its scope is one
 
 Work quietens theft alarms, silence and device faults anywhere in its scope. What may be a person in need
 (care, public health) it quietens only where the scope is exactly that resident or position; a sensor's
-silence is no such need. Some rules are never quietened, since they threaten the crew itself; nor is what the
-server says of its own failing, or of a channel's.
+silence is no such need. A call for help (critical, care) it quietens only where the scope is exactly the
+position that calls, the device that is worked on; during work on the resident whoever declared it is asked
+first. Some rules are never quietened, since they threaten the crew itself; nor is what the server says of its
+own failing, or of a channel's.
 """
 
 from collections.abc import Collection, Iterable
@@ -44,14 +46,22 @@ class Sign:
     rule: str
     source_kind: str
     silence: bool
+    critical: bool = False
+
+    @property
+    def calls_help(self) -> bool:
+        """Whether somebody calls, or has fallen, or there is smoke."""
+        return self.critical and self.kind == TaskKind.CARE and not self.silence
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """The work that quietens an alarm, and the drill that makes it a test; None where there is none."""
+    """The work that quietens an alarm, the drill that makes it a test, and the work whose declarer is asked
+    first; None where there is none."""
 
     work: Declared | None = None
     drill: Declared | None = None
+    ask: Declared | None = None
 
 
 UNEXPECTED: Final = Expected()
@@ -62,14 +72,18 @@ def expected(running: Iterable[Declared], sign: Sign, place: Place, *, never: Co
     covering = [window for window in running if window.scope in place]
     work = [w for w in covering if w.kind == WORK and may_mute(w.scope[0], sign, never=never)]
     drills = [window for window in covering if window.kind == DRILL]
-    return Expected(_last(work), _last(drills))
+    theirs = sign.calls_help and not work and sign.rule not in never
+    asks = [w for w in covering if theirs and w.kind == WORK and w.scope[0] == "resident"]
+    return Expected(_last(work), _last(drills), _last(asks))
 
 
 def may_mute(scope_kind: str, sign: Sign, *, never: Collection[str]) -> bool:
     """Whether work on a scope of this kind quietens such an alarm."""
     if sign.source_kind in _OURS or sign.rule in never:
         return False
-    return sign.kind not in _PEOPLE or sign.silence or scope_kind in _EXACT
+    if sign.kind not in _PEOPLE or sign.silence:
+        return True
+    return scope_kind == "position" if sign.calls_help else scope_kind in _EXACT
 
 
 def _last(windows: list[Declared]) -> Declared | None:

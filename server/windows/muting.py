@@ -11,7 +11,7 @@ from typing import Final
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from gateway.rules.model import TaskKind
+from gateway.rules.model import Severity, TaskKind
 from server.context import Context
 from server.db.database import Database
 from server.db.models import Alarm, Occurrence, Task
@@ -80,7 +80,13 @@ def _judge(session: Session, task: Task, *, now: datetime) -> None:
 
 def _covered(session: Session, task: Task, alarm: Alarm, value: dict[str, object], *, now: datetime) -> bool:
     silence = "point" in value and value["point"] is None
-    sign = Sign(kind=task.kind, rule=alarm.rule, source_kind=alarm.source_kind, silence=silence)
+    sign = Sign(
+        kind=task.kind,
+        rule=alarm.rule,
+        source_kind=alarm.source_kind,
+        silence=silence,
+        critical=alarm.severity == Severity.CRITICAL,
+    )
     found = judge(
         session,
         sign,

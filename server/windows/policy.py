@@ -13,6 +13,7 @@ _KILLS = (
     "leave_the_well",
     "air_check_overdue",
     "water_upstream",
+    "welfare_call",
 )
 
 
@@ -49,10 +50,19 @@ class WindowPolicy(Policy):
         ge=1,
         le=72,
     )
+    ask_s: int = rule(
+        60,
+        zh="老人家中作业时求助：先问登记作业的人，多久后通知其他人",
+        en="A call for help during work at the home: the others are told so long after whoever declared it",
+        unit="s",
+        source="own choice: long enough to answer a message; then the chain begins",
+        ge=0,
+        le=300,
+    )
     never_muted: list[str] = rule(
         list(_KILLS),
         of="rule",
         zh="作业期间也照常派单的规则",
         en="Rules that call people during work too",
-        source="gas, fire and rising water kill the crew whose work was declared",
+        source="gas, fire and rising water kill the crew whose work it is; welfare calls follow from it",
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import bindparam, exists, or_, select
 from sqlalchemy.orm import Session
@@ -22,6 +23,10 @@ _OF_POSITION = (
     .outerjoin(Device, Device.id == Attachment.device_id)
     .where(Position.id == bindparam("id"))
 )
+
+
+DURING_WORK: Final = "during_work"
+"""The line on the timeline of a task whose first step asks whoever declared the work."""
 
 
 def running(session: Session, *, now: datetime) -> list[Declared]:
@@ -53,12 +58,12 @@ def place_of(
 
 
 def reasons(session: Session, task_ids: Collection[int]) -> dict[int, str]:
-    """Why these tasks are muted, by task."""
+    """What work these tasks were opened during, by task: they are muted, or whoever declared it was asked."""
     if not task_ids:
         return {}
     query = (
         select(TaskEvent.task_id, TaskEvent.detail)
-        .where(TaskEvent.task_id.in_(task_ids), TaskEvent.action == "muted")
+        .where(TaskEvent.task_id.in_(task_ids), TaskEvent.action.in_(("muted", DURING_WORK)))
         .order_by(TaskEvent.id)
     )
     return {row.task_id: str(row.detail.get("reason", "")) for row in session.execute(query)}

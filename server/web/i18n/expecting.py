@@ -4,6 +4,7 @@ from typing import Final
 
 ZH: Final[dict[str, str]] = {
     "event.muted": "已登记作业，暂不通知任何人",
+    "event.during_work": "老人家中正在作业：先问登记作业的人，无人接单即照常通知",
     "event.unmuted": "恢复派单，响应时间从此刻算起",
     "task.clock_told": "恢复派单",
     "event.drill": "演练期间产生，按演练处理",
@@ -18,11 +19,13 @@ ZH: Final[dict[str, str]] = {
     "reason.away": "老人不在家",
     "card.drill": "演练",
     "card.muted": "作业中，不通知",
+    "card.during": "作业期间求助",
     "card.follows": "承接任务 {number}",
     "windows.title": "作业与演练",
     "windows.intro": "作业期间照常记录，不通知任何人；作业结束时仍未恢复的立即派单。"
     "演练照常处理，全部标明演练，不计入统计。",
-    "windows.people_help": "老人求助不会因区域或网关作业而静默；燃气、火警、水位上涨始终照常派单。",
+    "windows.people_help": "老人求助不会因区域或网关作业而静默。在老人家中作业期间，该老人列为没有保护；"
+    "有人求助先问登记人，无人接单照常通知；只有登记检修的那个装位不通知。燃气、火警、水位上涨始终照常派单。",
     "windows.none": "现在没有作业或演练",
     "windows.kind": "类型",
     "windows.kind.work": "作业",
@@ -75,6 +78,7 @@ ZH: Final[dict[str, str]] = {
 }
 EN: Final[dict[str, str]] = {
     "event.muted": "Work is declared here: nobody is told for now",
+    "event.during_work": "Work is declared at the home: whoever declared it is asked first, then the others",
     "event.unmuted": "Told now: the answer is awaited from here on",
     "task.clock_told": "People told",
     "event.drill": "Came during a drill: a test",
@@ -89,12 +93,15 @@ EN: Final[dict[str, str]] = {
     "reason.away": "The resident is away",
     "card.drill": "Drill",
     "card.muted": "Work: nobody is told",
+    "card.during": "Called during work",
     "card.follows": "Follows task {number}",
     "windows.title": "Work and drills",
     "windows.intro": "Work is recorded and nobody is told; what still stands at its end is dispatched at "
     "once. Drills are worked as usual, marked everywhere, and not in the figures.",
-    "windows.people_help": "A resident's call is never kept quiet by work on an area or a gateway; gas, fire "
-    "and rising water always call.",
+    "windows.people_help": "A resident's call is never kept quiet by work on an area or a gateway. During "
+    "work at a home its resident is listed as unprotected, and a call there is put to whoever declared "
+    "the work first, then to the others; only a position that the work names is quiet. Gas, fire and "
+    "rising water always call.",
     "windows.none": "No work and no drill now",
     "windows.kind": "What",
     "windows.kind.work": "Work",

@@ -31,6 +31,7 @@ from server.db.models import (
     Resident,
     Task,
     UnprotectedSpan,
+    Window,
 )
 from server.devices.helping import Help
 from server.devices.service import retire
@@ -44,6 +45,7 @@ from server.timeseries.sqlite import SqliteStore
 from server.timeseries.store import LatestValue, Point
 from server.users.roles import Role
 from server.users.viewer import Viewer
+from server.welfare import calls
 from tests.contract.server.conftest import NOW
 
 MANAGER = Viewer(user_id=1, name="陈", role=Role.MANAGER)
@@ -280,6 +282,28 @@ def test_a_presence_sensor_alone_protects_nobody_however_well_it_works(
     assert causes(street, at(2)) == []
     with street.read() as session:
         assert having.helps(session, ["r1"], catalogue=catalogue) == {"r1": (Help.FALL,)}
+
+
+def test_work_at_a_home_is_a_gap_with_its_end_and_calls_for_a_welfare_call(
+    street: Database, catalogue: Catalogue
+) -> None:
+    """The work is on the resident; the call about it is not kept quiet by the work itself."""
+    sign(street, "home-sos", "home-fall")
+    with street.write() as session:
+        session.get_one(Resident, "r1").risk = "high"
+        wanted = {"kind": "work", "scope_kind": "resident", "scope_id": "r1", "reason": "粉刷"}
+        session.add(Window(**wanted, since=at(1), until=at(5), created_at=at(1)))
+    look(street, catalogue, at(2), said(at(2)))
+    assert causes(street, at(2)) == [(Cause.WORK, at(1))]
+    with street.read() as session:
+        (line,) = views.lines(session, MANAGER, now=at(2))
+        assert (line.gaps[0].thing, line.gaps[0].until) == ("粉刷", at(5))
+    with street.write() as session:
+        calls.sweep(session, now=at(2))
+        task = session.scalars(select(Task)).one()
+        assert (task.rule, task.muted) == ("welfare_call", False)
+    look(street, catalogue, at(5), said(at(5)))
+    assert causes(street, at(5)) == []
 
 
 def test_hours_count_overlapping_gaps_once_and_absences_apart(street: Database) -> None:

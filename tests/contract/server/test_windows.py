@@ -3,12 +3,12 @@
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import literal, select
+from sqlalchemy import literal, select, update
 
 from gateway.rules.model import Severity, TaskKind
 from server.alarms.texts import RuleTexts
 from server.db.database import Database
-from server.db.models import Alarm, CommissioningTest, DispatchStep, Occurrence, Task, TaskEvent, Window
+from server.db.models import Alarm, CommissioningTest, DispatchStep, Occurrence, Task, TaskEvent, User, Window
 from server.errors import ConflictError, ForbiddenError, InvalidError, NotFoundError
 from server.figures import queries
 from server.figures.policy import FiguresPolicy
@@ -23,6 +23,7 @@ from server.windows import muting, repository, service
 from server.windows.schemas import WindowIn
 from tests.contract.server.conftest import NOW, viewer_of
 from tests.contract.server.test_alarm_record import opened_cover, press, record
+from tests.contract.server.test_dispatch import sends, told, work
 
 WELL = ("well", "w1")
 
@@ -187,15 +188,51 @@ def test_a_sensor_that_falls_silent_during_work_is_quiet(staffed: Database) -> N
     assert ("unmuted", "unexpected") in actions(staffed, 2)
 
 
-@pytest.mark.parametrize("scope", [("resident", "r1"), ("position", "home-sos")])
-def test_work_on_exactly_this_home_quietens_its_presses_until_it_is_over(
-    staffed: Database, scope: tuple[str, str]
-) -> None:
-    declare(staffed, scope)
+def test_work_on_exactly_this_position_quietens_its_presses_until_it_is_over(staffed: Database) -> None:
+    declare(staffed, ("position", "home-sos"))
     record(staffed, press(1), after_s=60)
     assert task(staffed).muted
     sweep(staffed, 60)
     assert planned(staffed) == ["call"]
+
+
+def test_a_lesser_need_is_quiet_during_work_on_exactly_this_home(staffed: Database) -> None:
+    declare(staffed, ("resident", "r1"))
+    record(staffed, press(1, rule="fall_suspected", severity=Severity.MAJOR), after_s=60)
+    assert task(staffed).muted
+    record(staffed, press(2), after_s=70)
+    assert not task(staffed).muted
+    assert planned(staffed) == ["call"]
+
+
+def test_a_press_during_work_at_the_home_asks_whoever_declared_it_first_and_then_the_chain(
+    staffed: Database,
+) -> None:
+    """Nobody is kept in the dark: the dispatcher has a minute, and without an answer all goes on as ever."""
+    declare(staffed, ("resident", "r1"), login="zhou")
+    record(staffed, press(1))
+    assert not task(staffed).muted
+    assert ("during_work", "更换井盖") in actions(staffed)
+    with staffed.read() as session:
+        (seen,) = views.views(session, viewer_of(staffed, "zhou"), [session.get_one(Task, 1)], RuleTexts([]))
+        assert (seen.during, seen.muted_for) == ("更换井盖", "")
+    work(staffed, NOW)
+    assert [said for said in told(staffed) if said[1]] == [("told", "crew")]
+    assert {login for login, _, _ in sends(staffed)} == {"zhou"}
+    work(staffed, NOW + timedelta(seconds=59))
+    assert {login for login, _, _ in sends(staffed)} == {"zhou"}
+    work(staffed, NOW + timedelta(seconds=60))
+    assert "li" in {login for login, _, _ in sends(staffed)}
+
+
+def test_whoever_declared_it_and_is_gone_is_not_waited_for(staffed: Database) -> None:
+    declare(staffed, ("resident", "r1"), login="zhou")
+    with staffed.write() as session:
+        session.execute(update(User).where(User.login == "zhou").values(disabled_at=NOW))
+    record(staffed, press(1))
+    work(staffed, NOW)
+    assert told(staffed)[2:4][0] == ("told_nobody", "crew")
+    assert "li" in {login for login, _, _ in sends(staffed)}
 
 
 def test_gas_during_work_is_told(staffed: Database) -> None:

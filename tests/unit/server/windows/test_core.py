@@ -17,9 +17,11 @@ def window(scope_kind: str, scope_id: str, kind: str = WORK, number: int = 1) ->
     return Declared(id=number, kind=kind, scope=(scope_kind, scope_id), until=UNTIL, reason="检修")
 
 
-def mutes(scope: tuple[str, str], kind: str, *, rule: str = "any", silence: bool = False) -> bool:
+def mutes(
+    scope: tuple[str, str], kind: str, *, rule: str = "any", silence: bool = False, critical: bool = False
+) -> bool:
     """Whether work on `scope` quietens such an alarm in the home."""
-    sign = Sign(kind=kind, rule=rule, source_kind="position", silence=silence)
+    sign = Sign(kind=kind, rule=rule, source_kind="position", silence=silence, critical=critical)
     return expected([window(*scope)], sign, HOME, never=["gas"]).work is not None
 
 
@@ -45,6 +47,27 @@ def test_a_persons_need_is_quietened_only_by_work_on_exactly_them(
 ) -> None:
     assert mutes(scope, kind) is quiet
     assert mutes(scope, kind, silence=True)
+
+
+@pytest.mark.parametrize(
+    ("scope", "quiet", "asked"),
+    [
+        (("area", "grid"), False, False),
+        (("gateway", "g1"), False, False),
+        (("resident", "r1"), False, True),
+        (("position", "p1"), True, False),
+        (("position", "p2"), False, False),
+    ],
+)
+def test_a_call_for_help_is_quiet_only_from_the_position_that_is_worked_on(
+    scope: tuple[str, str], quiet: bool, asked: bool
+) -> None:
+    sign = Sign(kind="care", rule="sos", source_kind="position", silence=False, critical=True)
+    found = expected([window(*scope)], sign, HOME, never=["gas"])
+    assert (found.work is not None, found.ask is not None) == (quiet, asked)
+    both = expected([window(*scope), window("position", "p1", number=2)], sign, HOME, never=["gas"])
+    assert both.work is not None
+    assert both.ask is None
 
 
 def test_work_elsewhere_means_nothing() -> None:
