@@ -97,6 +97,11 @@ async def test_a_manager_looks_after_their_own_part_of_the_tree(
         assert session.get(Area, "g-9") is None
         assert session.get_one(Area, HERE).name == "新名字"
         assert session.query(AuditEntry).filter_by(subject_kind="area", action="remove").count() == 1
+    form = (await client.get("/install/import?kind=shifts", headers=manager)).text
+    assert 'value="shifts" selected' in form
+    assert 'value="areas"' in form
+    assert 'value="devices"' not in form, "a manager registers no hardware"
+    assert (await client.get("/install/import/shifts.csv", headers=manager)).status_code == 200
     stolen = {"known": f"{THERE}-st", "name": "x", "address": "x", "area_id": HERE, "latitude": "31",
               "longitude": "121"}  # fmt: skip
     taken = await client.post("/stations/save", headers=manager, data=stolen)

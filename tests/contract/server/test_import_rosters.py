@@ -3,11 +3,13 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
 from sqlalchemy import select
 
 from server.context import Context
 from server.db.database import Database
 from server.db.models import Address, Responder, Shift, User
+from server.errors import ForbiddenError
 from server.importing import service
 from server.places import service as places
 from server.places.schemas import AreaIn, StationIn
@@ -109,6 +111,14 @@ li,,,other,,2026-03-03 08:00,2026-03-03 16:00,
 """,
     )
     assert [(row, column) for row, column, _ in found] == [(2, "area_id"), (3, "area_id")]
+    sheets: dict[str, list[list[object]]] = {
+        "people": [["login", "name", "role"], ["xu", "徐", "照护员"]],
+        "devices": [["id", "gateway_id"]],
+    }
+    assert test_import.run(context, sun, sheets, apply=True).applied, "an empty sheet of the template"
+    sheets["devices"].append(["d-1", "gw-1"])
+    with pytest.raises(ForbiddenError):
+        test_import.run(context, sun, sheets, apply=False)
     assert "shifts" not in service.kinds_of(Viewer(user_id=1, name="i", role=Role.INSTALLER))
 
 
