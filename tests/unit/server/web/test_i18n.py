@@ -70,7 +70,7 @@ CHOSEN = {
     "rosters.do_": ["accepted", "refused", "withdrawn"],
     "rosters.swap.": ["accepted", "refused", "withdrawn"],
     "send.state.": ["queued", "sending", "sent", "delivered", "failed", "cancelled"],
-    "playbooks.beat.": ["dispatch", "notify", "audit", "auditor", "coverage", "retention"],
+    "playbooks.beat.": ["dispatch", "notify", "sweeps", "auditor", "coverage", "retention"],
     "verdict.": ["ok", "improve"],
     "nav.group.": [*Group],
     "level.": ["community", "subdistrict"],
