@@ -134,7 +134,7 @@ class AddressBook:
     def known(self, session: Session) -> Addresses:
         """The file's addresses and those that people entered in the pages."""
         of_file = self.current()
-        stamp = (id(of_file), *addresses.stamp(session))
+        stamp = (id(of_file), addresses.stamp(session))
         if self._known is None or stamp != self._known_at:
             entered = of_file.with_entered(addresses.entered(session))
             self._known = replace(entered, links=self.links)

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 
 from server.db.database import Database
-from server.db.models import Alarm, Task
+from server.db.models import Alarm, Task, User
 from server.errors import ForbiddenError, InvalidError
 from server.notify import addresses, health, probing
 from server.notify.channels import AddressBook, Addresses, SendError
@@ -17,11 +17,19 @@ from tests.contract.server.conftest import NOW, viewer_of
 
 
 def entered(
-    database: Database, viewer: Viewer, user_id: int, channel: str, to: str, *, first: bool = False
+    database: Database,
+    viewer: Viewer,
+    user_id: int,
+    channel: str,
+    to: str,
+    *,
+    first: bool = False,
+    later_s: float = 0,
 ) -> None:
     """Enters one address."""
+    at = NOW + timedelta(seconds=later_s)
     with database.write() as session:
-        addresses.put(session, viewer, user_id, channel, to, known=("sms", "mail"), first=first, now=NOW)
+        addresses.put(session, viewer, user_id, channel, to, known=("sms", "mail"), first=first, now=at)
 
 
 def test_what_people_enter_is_used_at_once_in_their_order_and_lies_sealed(staffed: Database) -> None:
@@ -37,6 +45,33 @@ def test_what_people_enter_is_used_at_once_in_their_order_and_lies_sealed(staffe
     with staffed.read() as session:
         assert book.known(session).ordered("li", ()) == ("sms", "page")
         assert book.known(session).url("li", "sms") == "json://s/13800138000"
+
+
+def test_an_account_that_changes_and_a_clock_that_is_behind_are_noticed(staffed: Database) -> None:
+    """Whoever is not in the book gets no message."""
+    li, wang = viewer_of(staffed, "li"), viewer_of(staffed, "wang")
+    book = AddressBook(None)
+    book._read = Addresses(gateways={"sms": SecretStr("{to}")})
+
+    def known(login: str) -> str | None:
+        with staffed.read() as session:
+            return book.known(session).url(login, "sms")
+
+    def change(**values: object) -> None:
+        with staffed.write() as session:
+            session.execute(update(User).where(User.id == li.user_id).values(**values))
+
+    entered(staffed, wang, wang.user_id, "sms", "1")
+    entered(staffed, li, li.user_id, "sms", "2", later_s=-5)
+    assert known("li") == "2"
+    entered(staffed, li, li.user_id, "sms", "3", later_s=-3)
+    assert known("li") == "3"
+    change(disabled_at=NOW)
+    assert known("li") is None
+    change(disabled_at=None)
+    assert known("li") == "3"
+    change(login="li.new")
+    assert (known("li"), known("li.new")) == (None, "3")
 
 
 def test_addresses_are_ones_own_or_a_managers_to_change(staffed: Database) -> None:
