@@ -6,8 +6,9 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Final, Protocol
 
+import structlog
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 from sqlalchemy import bindparam, or_, select
 from sqlalchemy.orm import Session
 
@@ -21,6 +22,7 @@ from server.users import reach
 from server.users.roles import WORKERS, Right, Role
 from server.users.viewer import Viewer
 
+log = structlog.get_logger(__name__)
 PACKAGED: Final = Path(__file__).with_name("playbooks.yaml")
 CHANNEL: Final = r"^[a-z0-9_]{1,20}$"
 OTHER: Final = "other"
@@ -194,11 +196,11 @@ _CHOSEN: Final = select(StoredPlaybook.id, StoredPlaybook.resident_id).where(
 
 
 def loaded(session: Session, playbook_id: int | None, task: Task) -> Playbook:
-    """The playbook of a run, as it was when the run began."""
+    """The playbook of a run, as it was when the run began; the packaged one where it cannot be read."""
     stored = None if playbook_id is None else session.get(StoredPlaybook, playbook_id)
     if stored is None:
         return _packaged(book_of(task), task.severity)
-    return _as_core(PlaybookIn.model_validate(stored.plan), stored.severity)
+    return _as_core(read(stored), stored.severity)
 
 
 @cache
@@ -263,8 +265,14 @@ def stored(session: Session) -> Sequence[StoredPlaybook]:
 
 
 def read(row: StoredPlaybook) -> PlaybookIn:
-    """What a version says."""
-    return PlaybookIn.model_validate(row.plan)
+    """What a version says. One that another version of this program has stored, and this one cannot read, is
+    said in the log, and the packaged one counts in its place: a press must not fail for it."""
+    try:
+        return PlaybookIn.model_validate(row.plan)
+    except ValidationError as error:
+        wrong = [".".join(map(str, one["loc"])) for one in error.errors(include_input=False)]
+        log.warning("playbook_not_read", playbook=row.id, wrong=wrong[:5])
+        return packaged_for(row.kind, row.severity)
 
 
 def _versions(

@@ -258,6 +258,19 @@ def test_a_residents_own_playbook_wins_and_versions_are_kept(staffed: Database) 
     assert rows == [("r1", 1, False), (None, 2, True), (None, 1, False)]
 
 
+def test_a_playbook_that_cannot_be_read_costs_no_press_and_the_packaged_one_tells(staffed: Database) -> None:
+    """Another version of the program has stored it."""
+    put(staffed, viewer_of(staffed, "sun"), plan("li", "wang"))
+    with staffed.write() as session:
+        (row,) = playbooks.stored(session)
+        row.plan = {"steps": [{"who": {"kind": "guard", "value": "dog"}, "within_s": 10}]}
+    record(staffed, press(1))
+    work(staffed, at(300))
+    assert sends(staffed)
+    act(staffed, viewer_of(staffed, "li"), A.ACKNOWLEDGE, at(301))
+    record(staffed, press(2), after_s=400)
+
+
 def test_playbooks_name_only_people_who_may_see_such_tasks(staffed: Database) -> None:
     sun = viewer_of(staffed, "sun")
     with pytest.raises(InvalidError, match="step 1: 'zhao' is nobody who sees care tasks"):
