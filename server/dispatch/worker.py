@@ -173,10 +173,11 @@ def _answer(session: Session, task: Task, _step: DispatchStep, _addresses: Addre
 
 
 def _again(session: Session, task: Task, step: DispatchStep, addresses: Addresses, now: datetime) -> None:
-    """Tells the holder. One who is not there any more, or whom nothing reaches, does not have it."""
+    """Tells the holder. One who is not there any more does not have it; nobody waits for one whom nothing
+    reaches, who may still come."""
     holder = _holder(session, task)
     if holder is None or not _queued(session, task, step, (holder,), addresses, now):
-        losing.expire(session, task, Happened.LEFT, now=now)
+        losing.expire(session, task, Happened.LEFT if holder is None else Happened.UNHEARD, now=now)
         return
     _note(session, task, "told_holder", now=now, assignee_id=holder.id, late_s=step.late_s)
 

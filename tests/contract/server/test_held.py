@@ -13,14 +13,16 @@ from server.alarms import service as alarms
 from server.clock import to_ms
 from server.db.database import Database
 from server.db.models import Alarm, Delivery, Gateway, Task, User
-from server.dispatch import auditor, losing, worker
+from server.dispatch import auditor, losing, planning, worker
+from server.dispatch.core import Happened
 from server.errors import ConflictError, InvalidError
 from server.gateways import service as gateways
 from server.notify import deliveries
 from server.tasks import renewing, service
 from server.tasks.service import Act
 from server.tasks.states import TaskAction
-from tests.contract.server.conftest import NOW, viewer_of
+from server.users.roles import Role
+from tests.contract.server.conftest import NOW, person, viewer_of
 from tests.contract.server.test_alarm_record import opened_cover, press, record
 from tests.contract.server.test_dispatch import LI_HAS, act, at, planned, sends, told, work
 
@@ -322,3 +324,18 @@ def alarm_tasks(database: Database) -> list[int]:
     """The tasks that the open alarms belong to."""
     with database.read() as session:
         return list(session.scalars(select(Alarm.task_id).where(Alarm.cleared_at.is_(None))))
+
+
+def test_nobody_waits_for_a_holder_whom_nothing_reaches(staffed: Database) -> None:
+    """A neighbour who took it by a link and has no address any more: others are told, and they may come."""
+    neighbour = person(staffed, Role.VOLUNTEER, "neighbour")
+    happens(staffed, 1, 0)
+    work(staffed, NOW, LI_HAS)
+    with staffed.write() as session:
+        row = session.get_one(Task, 1)
+        row.state, row.assignee_id = "acknowledged", neighbour.user_id
+        planning.happened(session, row, Happened.ACKNOWLEDGED, now=at(5))
+    happens(staffed, 2, 60)
+    work(staffed, at(60), LI_HAS)
+    assert [action for action, _ in told(staffed)][-3:] == ["expire", "told", "told"]
+    assert task(staffed).assignee_id == neighbour.user_id
