@@ -1,4 +1,5 @@
-"""What those who were told are asked to do beside going: telephone the resident, 120 or 110."""
+"""What those who were told are asked to do beside going: telephone the resident, those whom only a telephone
+reaches, 120 or 110."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -10,6 +11,7 @@ from sqlalchemy.orm import Session
 from server.db.append import append
 from server.db.database import Change, announce
 from server.db.models import DispatchStep, Task, TaskEvent
+from server.dispatch import people
 from server.dispatch.core import Ask, StepKind
 from server.errors import ConflictError
 from server.tasks import repository
@@ -19,7 +21,11 @@ from server.users.viewer import Viewer
 
 NUMBERS: Final = {Ask.CALL_120: "120", Ask.CALL_110: "110"}
 """What is dialled; the resident's own number stands with the resident."""
-NOT_REACHED: Final = "not_reached"
+NOT_REACHED: Final = {
+    Ask.CALL_RESIDENT: "not_reached",
+    **{ask: f"{ask}_not_reached" for ask in people.BY_TELEPHONE.values()},
+}
+"""What the timeline says of a call that nobody answered."""
 
 
 def standing(session: Session, task_id: int) -> Sequence[Ask]:
@@ -38,21 +44,32 @@ def standing(session: Session, task_id: int) -> Sequence[Ask]:
         event.action: event.at
         for event in session.execute(
             select(TaskEvent.action, TaskEvent.at)
-            .where(TaskEvent.task_id == task_id, TaskEvent.action.in_([*Ask, NOT_REACHED]))
+            .where(TaskEvent.task_id == task_id, TaskEvent.action.in_([*Ask, *NOT_REACHED.values()]))
             .order_by(TaskEvent.id)
         )
     }
-    if NOT_REACHED in noted:
-        noted[Ask.CALL_RESIDENT] = max(noted[NOT_REACHED], noted.get(Ask.CALL_RESIDENT, noted[NOT_REACHED]))
+    for ask, silent in NOT_REACHED.items():
+        if silent in noted:
+            noted[ask] = max(noted[silent], noted.get(ask, noted[silent]))
     open_ones = [Ask(row.ask) for row in asked if row.ask not in noted or noted[row.ask] < row.done_at]
     return tuple(dict.fromkeys(open_ones))
+
+
+def callees(
+    session: Session, task_id: int, standing: Sequence[Ask], *, now: datetime
+) -> dict[str, list[tuple[str, str]]]:
+    """Whom to call for each of these, by name and number. For whoever may see the resident's details, and is
+    written down for it."""
+    task = session.get_one(Task, task_id)
+    kinds = {ask: kind for kind, ask in people.BY_TELEPHONE.items() if ask in standing}
+    return {ask: people.by_telephone(session, task, kind, now=now) for ask, kind in kinds.items()}
 
 
 def note(
     session: Session, viewer: Viewer, task_id: int, ask: Ask, *, reached: bool = True, now: datetime
 ) -> None:
-    """Writes on the timeline that somebody has telephoned. A resident who does not answer makes the next step
-    due at once, where nobody has the task yet.
+    """Writes on the timeline that somebody has telephoned. Where nobody answers the next step is due at once,
+    unless somebody has the task.
 
     Raises NotFoundError for a task that this person does not see; ConflictError for one that has ended.
     """
@@ -60,10 +77,10 @@ def note(
     task = repository.seen_by(session, viewer, task_id, lock=True)
     if task.state not in OPEN_STATES:
         raise ConflictError(f"task {task_id} has ended: write a note instead")
-    silent = ask is Ask.CALL_RESIDENT and not reached
+    silent = ask in NOT_REACHED and not reached
     if silent and task.state in UNANSWERED:
         _hurry(session, task, now=now)
-    action = NOT_REACHED if silent else ask
+    action = NOT_REACHED[ask] if silent else ask
     values = {
         "task_id": task.id,
         "at": now,

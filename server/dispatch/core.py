@@ -45,6 +45,9 @@ class Ask(StrEnum):
     CALL_RESIDENT = "call_resident"  # telephone the resident first
     CALL_120 = "call_120"  # telephone the ambulance
     CALL_110 = "call_110"  # … the police
+    CALL_FAMILY = "call_family"  # … the family, who are reached by telephone alone
+    CALL_NEIGHBOUR = "call_neighbour"  # … the neighbours likewise
+    CALL_KEY_HOLDER = "call_key_holder"  # … whoever holds a key likewise
 
 
 class StepKind(StrEnum):

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Select, and_, false, or_, select
 from sqlalchemy.orm import Session
 
 from server.db.models import Consent, Contact, KeyHolder, Responder, Skill, Task, User
-from server.dispatch.core import Who, WhoKind
+from server.dispatch.core import Ask, Who, WhoKind
 from server.dispatch.playbooks import SUBDISTRICT
 from server.dispatch.scene import Scene
 from server.places.ground import metres
@@ -24,6 +24,13 @@ from server.windows import repository as windows
 
 FAMILY: Final = ("family",)
 NEIGHBOURS: Final = ("neighbour", "friend")
+_RELATIONS: Final = {WhoKind.FAMILY: FAMILY, WhoKind.NEIGHBOUR: NEIGHBOURS}
+BY_TELEPHONE: Final = {
+    WhoKind.FAMILY: Ask.CALL_FAMILY,
+    WhoKind.NEIGHBOUR: Ask.CALL_NEIGHBOUR,
+    WhoKind.KEY_HOLDER: Ask.CALL_KEY_HOLDER,
+}
+"""Who may be known by their telephone alone, and what the desk is then asked to do."""
 DESKS: Final = frozenset(role for role in WORKERS if Right.ASSIGN_TASKS in RIGHTS[role])
 """The roles that decide who goes: there are some at each level."""
 
@@ -31,6 +38,27 @@ DESKS: Final = frozenset(role for role in WORKERS if Right.ASSIGN_TASKS in RIGHT
 def found(session: Session, task: Task, who: Who, *, now: datetime) -> list[User]:
     """The people that `who` means for this task; the nearest first where distance counts."""
     return _FIND[who.kind](Scene(session, task, now), who)
+
+
+def by_telephone(session: Session, task: Task, kind: WhoKind, *, now: datetime) -> list[tuple[str, str]]:
+    """Those whom a step means and who can only be called: name and number, in the order in which they want to
+    be. Nobody where the resident has taken back that they may be told."""
+    scene = Scene(session, task, now)
+    if task.subject_kind != "resident" or scene.resident_id is None or kind not in BY_TELEPHONE:
+        return []
+    found: dict[str, tuple[str, str]] = {}
+    if not _is_private(scene, scene.resident_id):
+        query = select(Contact).where(Contact.resident_id == scene.resident_id)
+        wanted = _RELATIONS.get(kind)
+        query = query.where(Contact.holds_key if wanted is None else Contact.relation.in_(wanted))
+        for row in session.scalars(query.order_by(Contact.rank, Contact.id)):
+            if row.phone:
+                found.setdefault(row.phone, (row.name, row.phone))
+    if kind is WhoKind.KEY_HOLDER:
+        for user in _key_holder(scene, Who(kind=kind)):
+            if user.phone:
+                found.setdefault(user.phone, (user.name, user.phone))
+    return list(found.values())
 
 
 def everybody(session: Session, task: Task, *, now: datetime) -> list[User]:

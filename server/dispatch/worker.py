@@ -98,6 +98,11 @@ def _call(session: Session, task: Task, step: DispatchStep, addresses: Addresses
     step.ask = wanted.ask
     session.flush()  # whoever sends looks at it
     told = _queued(session, task, step, found, addresses, now, wanted.channels)
+    if not told and people.by_telephone(session, task, wanted.who.kind, now=now):
+        step.ask = people.BY_TELEPHONE[wanted.who.kind]
+        session.flush()
+        desk = people.found(session, task, DESK, now=now)
+        told = _queued(session, task, step, desk, addresses, now)
     _note(
         session,
         task,
@@ -105,7 +110,7 @@ def _call(session: Session, task: Task, step: DispatchStep, addresses: Addresses
         now=now,
         who=wanted.who.kind,
         value=wanted.who.value,
-        **_more(wanted),
+        **_more(wanted, Ask(step.ask)),
         step=number + 1,
         again=step.turn,
         people=[user.id for user in told],
@@ -135,8 +140,8 @@ def _queued(
     ]
 
 
-def _more(wanted: Step) -> dict[str, Any]:
-    more = {"ask": wanted.ask, "skill": wanted.who.skill, "metres": wanted.who.metres}
+def _more(wanted: Step, ask: Ask) -> dict[str, Any]:
+    more = {"ask": ask, "skill": wanted.who.skill, "metres": wanted.who.metres}
     return {name: value for name, value in more.items() if value and value != Ask.GO}
 
 

@@ -309,6 +309,9 @@ def _page(
     assignable = list_assignable(session, viewer, page.task.kind) if giving else []
     policy = kinds.policy(session)
     language = language_of(request, viewer)
+    asked = asks.standing(session, task_id)
+    may_see = viewer.unmasked and not page.task.closed_at
+    callees = asks.callees(session, task_id, asked, now=moment) if may_see else {}
     return render(
         request,
         "tasks/_detail.html" if is_fragment(request) else "tasks/detail.html",
@@ -329,7 +332,8 @@ def _page(
         callable=telephone.callable_lines,
         **_occurrence_words(session, context, page),
         unprotected=_unprotected(context, session, viewer, page),
-        asks=asks.standing(session, task_id),
+        asks=asked,
+        callees=callees,
         problem=problem.sentence(page.task, language) if problem else "",
         wanted=wanted,
     )

@@ -44,6 +44,8 @@ PLAN = {
         {"who": {"kind": "person", "value": login}, "within_s": STEP_S} for login in ("li", "zhou", "sun")
     ],
     "arrive_within_s": 60,
+    "again_every_s": 86_400,  # on the fast clock somebody would be told all the time, and nothing ever over
+    "close_within_s": 86_400,
 }
 SAID = {
     ("call",): ("told", "escalated", "told_nobody"),
