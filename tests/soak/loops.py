@@ -29,8 +29,8 @@ GRID_S = 0.5
 PHASE = timedelta(seconds=0.25)
 """Messages are looked after between two rounds of the steps."""
 NOT_SWEPT = frozenset({"rhythms", "water", "channels", "retention", "auditor"})
-"""They learn from weeks, judge metered water, speak to real channels, wait for months, or take an auditor that
-comes every ten minutes only (`Periods`) for one that stands still."""
+"""They learn from weeks, judge metered water, speak to real channels, wait for months, or take an auditor
+that comes every ten minutes only (`Periods`) for one that stands still."""
 MOST_ROUNDS = 500
 """Rounds of dispatch at one fake second before the simulation calls it stuck."""
 
