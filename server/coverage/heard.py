@@ -30,7 +30,7 @@ class Heard:
 
     async def refresh(self, store: TimeSeriesStore, catalogue: Catalogue, *, now: datetime) -> None:
         """Asks for what is new. Raises StoreUnavailableError; then what was known stays."""
-        whole = self._asked_at is None or self._whole_at is None or now - self._whole_at >= WHOLE
+        whole = self._asked_at is None or self._whole_at is None or abs(now - self._whole_at) >= WHOLE
         since = now - LATEST_WITHIN if whole or self._asked_at is None else self._asked_at - OVERLAP
         new = await store.latest(fields_by_family(catalogue), since=since)
         self.values = new if whole else merged(self.values, new)

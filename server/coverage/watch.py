@@ -112,7 +112,7 @@ class Watch:
         with self._context.database.read() as session:
             at = session.scalar(select(Heartbeat.at).where(Heartbeat.name == BEAT))
             known = max(filter(None, (spans.judged_to(session), self._judged_to)), default=None)
-        if at is not None and moment - at < EVERY * 0.9:
+        if at is not None and abs(moment - at) < EVERY * 0.9:  # a clock may have been set back
             return False
         with self._context.database.write() as session:
             if at is None:

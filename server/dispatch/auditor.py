@@ -99,11 +99,11 @@ def watch(session: Session, who: str, *, started: datetime, now: datetime) -> No
     """Raises an alarm for each loop that `who` looks after and that is still, and ends it when it turns
     again. Just after a start nothing is judged: the last beats may be from before it."""
     still_after = timedelta(seconds=policies.current(session, DispatchPolicy).still_s)
-    if now - started < still_after:
+    if abs(now - started) < still_after:
         return
     at = beats(session)
     for name in WATCHED[who]:
-        silence = now - at.get(name, started)
+        silence = abs(now - at.get(name, started))  # a clock that was set back must not hide it
         if silence < still_after:
             own.end(session, "server", name, LOOP_STILL, now=now)
         else:
@@ -132,7 +132,7 @@ def is_alive(session: Session, *, now: datetime) -> bool:
 def is_still(session: Session, at: datetime | None, *, now: datetime) -> bool:
     """Whether a loop that last got round then is one that people should be told of."""
     still_after = timedelta(seconds=policies.current(session, DispatchPolicy).still_s)
-    return at is None or now - at >= still_after
+    return at is None or abs(now - at) >= still_after
 
 
 def _count(session: Session, *where: object) -> int:

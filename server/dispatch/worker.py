@@ -79,7 +79,7 @@ def hurry(session: Session, delivery: Delivery, *, now: datetime) -> None:
             DispatchStep.task_id == delivery.task_id,
             DispatchStep.state == "planned",
             DispatchStep.run == call.run,
-            DispatchStep.kind.in_((StepKind.CALL, StepKind.ANSWER)),
+            DispatchStep.kind.in_((StepKind.CALL, StepKind.ANSWER, StepKind.END)),
         )
     )
     if following is not None and following.due_at > now:
@@ -159,7 +159,11 @@ def _end(session: Session, task: Task, step: DispatchStep, addresses: Addresses,
     told = session.scalar(
         select(Delivery.id)
         .join(DispatchStep, DispatchStep.id == Delivery.step_id)
-        .where(Delivery.task_id == task.id, DispatchStep.run == step.run)
+        .where(
+            Delivery.task_id == task.id,
+            Delivery.state.not_in(("failed", "cancelled")),
+            DispatchStep.run == step.run,
+        )
         .limit(1)
     )
     everybody = [] if told is not None else people.everybody(session, task, now=now)

@@ -7,12 +7,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, func, or_, select
+from sqlalchemy import bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from server.audit import service as audit
 from server.db.database import Change, announce
-from server.db.models import Absence, Resident
+from server.db.models import Absence, Resident, Rhythm
 from server.errors import ConflictError, InvalidError, NotFoundError
 from server.policies.service import current
 from server.residents.policy import ResidentPolicy
@@ -108,6 +108,7 @@ def extend(session: Session, viewer: Viewer, absence_id: int, *, until: datetime
     row = _open(session, absence_id, now=now)
     _check_end(session, row.since, until, now=now)
     row.until = until
+    _look_anew(session, row.resident_id, now=now)
     _written(session, viewer, "absence_extended", row, now=now)
     return row
 
@@ -117,8 +118,14 @@ def end(session: Session, viewer: Viewer, absence_id: int, *, now: datetime) -> 
     viewer.require(Right.VIEW_RESIDENTS)
     row = _open(session, absence_id, now=now)
     row.ended_at, row.ended_by = now, viewer.user_id
+    _look_anew(session, row.resident_id, now=now)
     _written(session, viewer, "absence_ended", row, now=now)
     return row
+
+
+def _look_anew(session: Session, resident_id: str, *, now: datetime) -> None:
+    """Whether they are missed was not to be looked at before the end that was noted first."""
+    session.execute(update(Rhythm).where(Rhythm.resident_id == resident_id).values(due_at=now))
 
 
 def _open(session: Session, absence_id: int, *, now: datetime) -> Absence:

@@ -11,6 +11,7 @@ from server.policies import service as policies
 from server.rhythm import repository
 from server.rhythm.policy import RhythmPolicy
 from server.rhythm.traces import Span, days_of, dead_on, missing_mask, missing_of, trace
+from server.rhythm.turns import Turns
 from server.rhythm.usual import Day, learn
 from server.rhythm.watches import Watch, watches
 
@@ -40,23 +41,30 @@ async def learn_some(context: Context, *, now: datetime, limit: int = CHUNK) -> 
         return 0
     midnight = _midnight(now, policy)
     gaps = await asyncio.to_thread(_gaps, context, found, midnight, policy, now)
-    turns = asyncio.Semaphore(AT_ONCE)
+    few, turns = asyncio.Semaphore(AT_ONCE), Turns()
+    rows: list[dict[str, Any]] = []
 
-    async def one(resident_id: str, watch: Watch | None) -> dict[str, Any]:
-        async with turns:
-            days = await _days(context, watch, kept.get(resident_id, {}), gaps, midnight, policy)
-        learned = await asyncio.to_thread(learn, days, policy)  # ten milliseconds that others would wait
-        return {
-            "resident_id": resident_id,
-            "learned": repository.pack(learned),
-            "days": repository.pack_days(days),
-            "learned_until": midnight,
-            "updated_at": now,
-            "due_at": None if watch is None else now,
-        }
+    async def one(resident_id: str, watch: Watch | None) -> None:
+        async with few:
+            if turns.is_over:
+                return
+            with turns.one("rhythm_not_learned", resident_id):
+                days = await _days(context, watch, kept.get(resident_id, {}), gaps, midnight, policy)
+                learned = await asyncio.to_thread(learn, days, policy)  # ten milliseconds others would wait
+                rows.append(
+                    {
+                        "resident_id": resident_id,
+                        "learned": repository.pack(learned),
+                        "days": repository.pack_days(days),
+                        "learned_until": midnight,
+                        "updated_at": now,
+                        "due_at": None if watch is None else now,
+                    }
+                )
 
-    rows = await asyncio.gather(*(one(resident_id, watch) for resident_id, watch in found.items()))
-    await asyncio.to_thread(_keep, context, rows)
+    await asyncio.gather(*(one(resident_id, watch) for resident_id, watch in found.items()))
+    if rows:
+        await asyncio.to_thread(_keep, context, rows)
     return len(rows)
 
 

@@ -27,9 +27,9 @@ from server.rhythm import repository
 from server.rhythm.core import Deviation, Fixed, State, earliest_look, judge, next_look
 from server.rhythm.policy import RhythmPolicy
 from server.rhythm.traces import Span, Trace, days_of, heard_of, missing_of, trace, water_use
+from server.rhythm.turns import Turns
 from server.rhythm.usual import SLOT, Learned, up_today
 from server.rhythm.watches import Watch, kinds_of, watches
-from server.supervision import survived
 
 log = structlog.get_logger(__name__)
 ROUND: Final = 2_000
@@ -66,12 +66,14 @@ class Round:
 
 
 async def sweep(context: Context, *, started: datetime, now: datetime) -> int:
-    """One round; how many alarms were raised or grew worse. Raises StoreUnavailableError."""
+    """One round; how many alarms were raised or grew worse."""
     begun = await asyncio.to_thread(_begin, context, now)
-    raised = 0
+    raised, turns = 0, Turns()
     looks = dict(begun.later)
     for alarm, suspect in begun.open:
-        with survived("quiet_not_ended", outages=False, resident=alarm.source_id):
+        if turns.is_over:
+            break
+        with turns.one("quiet_not_ended", alarm.source_id):
             if alarm.task_id in begun.ended:  # a person has been there: from now on it counts afresh
                 await asyncio.to_thread(_end, context, alarm.source_id, "task", now)
             else:
@@ -79,9 +81,11 @@ async def sweep(context: Context, *, started: datetime, now: datetime) -> int:
     if now - started < timedelta(minutes=begun.policy.start_grace) and not context.demo:
         begun.suspects.clear()  # what gateways kept meanwhile is still on its way
     for suspect in begun.suspects:
+        if turns.is_over:
+            break
         resident_id = suspect.watch.resident_id
         looks[resident_id] = now + SOON
-        with survived("quiet_not_judged", outages=False, resident=resident_id):
+        with turns.one("quiet_not_judged", resident_id):
             look, found = await _look_at(context, begun.policy, suspect, now=now)
             if found is not None:
                 raised += await asyncio.to_thread(_raise, context, suspect, begun.policy, found, now)

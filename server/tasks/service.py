@@ -111,6 +111,8 @@ def _keep(
         case A.ESCALATE | A.RETURN:
             task.level = _LEVELS[wanted.action]
             task.assignee_id = None
+            if task.muted:  # declared work kept it quiet; a person wants others to hear of it
+                task.muted, task.told_at = False, now
         case A.PHOTO:
             photo = TaskPhoto(task_id=task.id, at=now, user_id=viewer.user_id, file=wanted.photo or "")
             session.add(photo)

@@ -53,7 +53,7 @@ class Watch:
     async def look(self, moment: datetime) -> None:
         """One look: at people below, and when it is time at water and angles."""
         below = await asyncio.to_thread(self._anybody_below)
-        due = self._round_at is None or moment - self._round_at >= ROUND
+        due = self._round_at is None or abs(moment - self._round_at) >= ROUND
         if not (below or due):
             return
         latest: Latest = {}

@@ -10,8 +10,9 @@ from sqlalchemy import select
 
 from server.alarms.texts import RuleTexts
 from server.db.database import Database
-from server.db.models import Delivery, DispatchStep, Task, User
+from server.db.models import Contact, Delivery, DispatchStep, Task, User
 from server.dispatch import worker
+from server.dispatch.playbooks import PlaybookIn
 from server.notify import deliveries
 from server.notify.channels import AddressBook, Addresses, SendError
 from server.notify.sender import Sender
@@ -215,3 +216,19 @@ def test_nobody_is_flooded_but_a_critical_message_always_goes(staffed: Database)
         task.severity = "critical"
         deliveries.queue(session, task, record_of[11], li, ("ntfy", "page"), now=NOW)
     assert [channel for _, channel, _ in sends(staffed)] == ["ntfy"] * 10 + ["page", "ntfy"]
+
+
+def test_a_chain_that_reached_nobody_ends_at_once_and_tells_everybody(staffed: Database) -> None:
+    vol = person(staffed, Role.RELATIVE, "vol")
+    with staffed.write() as session:
+        session.add(Contact(resident_id="r1", rank=0, name="李红", relation="family", user_id=vol.user_id))
+    family = PlaybookIn.model_validate({"steps": [{"who": {"kind": "family"}, "within_s": 600}]})
+    put(staffed, viewer_of(staffed, "sun"), family)
+    fails = Addresses({"vol": {"sms": SecretStr("json://fails/a")}})
+    record(staffed, press(1))
+    work(staffed, NOW, fails)
+    sender = _sender(staffed, fails, [])
+    for second in (0, 2, 10, 60):
+        _send(sender, at(second))
+    work(staffed, at(61), fails)
+    assert {login for login, _, _ in sends(staffed)} > {"vol"}

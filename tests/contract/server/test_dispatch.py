@@ -318,6 +318,7 @@ def test_the_auditor_raises_and_ends_an_alarm_of_its_own(staffed: Database) -> N
         assert (task.kind, task.severity, alarm.occurrences) == ("maintenance", "critical", 1)
         assert auditor.is_alive(session, now=at(60))
         assert not auditor.is_alive(session, now=at(71))
+        assert not auditor.is_alive(session, now=at(-300))  # the clock was set back
     work(staffed, at(45))
     with staffed.write() as session:
         assert auditor.audit(session, now=at(50)).done_late == 1  # done, but too late: still said

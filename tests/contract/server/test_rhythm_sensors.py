@@ -13,11 +13,14 @@ from server.devices.schemas import DeviceIn
 from server.devices.service import register
 from server.places import schemas
 from server.places import service as places
+from server.residents import absences
+from server.residents.schemas import AbsenceIn
 from server.rhythm import learning
 from server.rhythm import service as rhythms
 from server.timeseries.store import LatestValue
 from server.users.roles import Role
 from server.users.viewer import Viewer
+from tests.contract.server.conftest import person
 from tests.contract.server.test_rhythm import (
     LONG_AGO,
     NOON,
@@ -112,3 +115,17 @@ async def test_a_gateway_that_is_away_stops_only_its_own_sensors(context: Contex
     with context.database.write() as session:
         session.get_one(Gateway, "gw-1").online = False
     assert await look(context, NOON) == 1
+
+
+async def test_an_absence_that_ends_early_lets_them_be_missed_from_then_on(context: Context) -> None:
+    await live(context.store, until=NOON + timedelta(days=1), active_until=moment(TODAY, 0))
+    await learning.learn_all(context, now=NOON)
+    zhou = person(context.database, Role.DISPATCHER, "zhou")
+    wanted = AbsenceIn(kind="family", since=NOON, until=NOON + timedelta(days=14))
+    with context.database.write() as session:
+        absence = absences.put(session, zhou, "r2", wanted, now=NOON)
+        absence_id = absence.id
+    assert await look(context, NOON + timedelta(minutes=1)) == 0
+    with context.database.write() as session:
+        absences.end(session, zhou, absence_id, now=NOON + timedelta(minutes=30))
+    assert await look(context, NOON + timedelta(hours=8)) == 1

@@ -343,3 +343,13 @@ def test_what_stands_is_told_though_many_others_are_kept_quiet_before_it(
     assert [task(staffed, number).muted for number in (1, 2)] == [True, True]
     sweep(staffed, 61)
     assert [task(staffed, number).muted for number in (1, 2)] == [True, False]
+
+
+def test_a_task_that_declared_work_keeps_quiet_is_told_once_a_person_sends_it_on(staffed: Database) -> None:
+    declare(staffed)
+    record(staffed, opened_cover(1))
+    for action, note in ((TaskAction.ACKNOWLEDGE, ""), (TaskAction.ESCALATE, "the frame is broken")):
+        with staffed.write() as session:
+            tasks.act(session, viewer_of(staffed, "zhao"), 1, Act(action=action, note=note), now=at(1))
+    assert not task(staffed).muted
+    assert "call" in planned(staffed)
