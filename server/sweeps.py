@@ -41,8 +41,7 @@ class Sweep:
 
 def _gateways(context: Context, started: datetime, at: datetime) -> None:
     grace = timedelta(seconds=context.settings.gateway_grace_s)
-    with context.database.write() as session:
-        gateways.sweep(session, grace=grace, started=started, now=at)
+    gateways.sweep(context.database, grace=grace, started=started, now=at)
 
 
 def _tests(context: Context, _started: datetime, at: datetime) -> None:

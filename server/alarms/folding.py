@@ -15,9 +15,10 @@ from sqlalchemy.orm import Session
 from gateway.rules.model import TaskKind
 from server.alarms.policy import JoiningPolicy
 from server.alarms.texts import GATEWAY_DRIVER, GATEWAY_OFFLINE
+from server.db.database import Database
 from server.db.models import Alarm, Attachment, Device, Occurrence, Task
 from server.policies.service import current
-from server.supervision import apart
+from server.supervision import survived
 from server.tasks import intake
 from server.tasks.states import UNANSWERED, TaskState
 
@@ -87,10 +88,11 @@ def fold(session: Session, fault: Alarm, *, now: datetime) -> int:
     return folded
 
 
-def unfold(session: Session, *, now: datetime) -> int:
-    """Gives sensors that are silent long after the fault's end tasks of their own; how many."""
+def unfold(database: Database, *, now: datetime) -> int:
+    """Gives sensors that are silent long after the fault's end tasks of their own, a short transaction each;
+    how many."""
     query = (
-        select(Alarm, Task)
+        select(Alarm.id, Task.id, Task.subject_id)
         .join(Task, Task.id == Alarm.task_id)
         .where(
             Alarm.source_kind == "position",
@@ -101,15 +103,23 @@ def unfold(session: Session, *, now: datetime) -> int:
         )
         .order_by(Alarm.id)
     )
-    rows = session.execute(query).all()
-    if not rows:
-        return 0
-    limit = now - timedelta(minutes=current(session, JoiningPolicy).unfold_minutes)
+    with database.read() as session:
+        rows = session.execute(query).all()
+        if not rows:
+            return 0
+        limit = now - timedelta(minutes=current(session, JoiningPolicy).unfold_minutes)
+        over = {
+            gateway_id: not _faults(session, gateway_id) and _over_since(session, gateway_id, now) <= limit
+            for gateway_id in {gateway_id for *_, gateway_id in rows}
+        }
     unfolded = 0
-    for alarm, task in rows:
-        if not _faults(session, task.subject_id) and _over_since(session, task.subject_id, now) <= limit:
-            with apart(session, "silence_not_unfolded", alarm=alarm.id):
-                _unfold(session, alarm, task.id, now=now)
+    for alarm_id, task_id, gateway_id in rows:
+        if not over[gateway_id]:
+            continue
+        with survived("silence_not_unfolded", outages=False, alarm=alarm_id), database.write() as session:
+            alarm = session.get_one(Alarm, alarm_id, with_for_update=True)
+            if alarm.task_id == task_id and alarm.cleared_at is None:
+                _unfold(session, alarm, task_id, now=now)
                 unfolded += 1
     return unfolded
 

@@ -10,16 +10,24 @@ from sqlalchemy.orm import Session, defer
 from gateway.wire import StateMessage
 from server.alarms import folding
 from server.alarms import service as alarms
+from server.alarms.repository import is_recorded
 from server.alarms.texts import GATEWAY_OFFLINE
-from server.db.database import Change, announce
+from server.clock import to_ms
+from server.db.database import Change, Database, announce
 from server.db.models import Alarm, Gateway
 from server.enrolment import repository as enrolment
 from server.errors import NotFoundError
 from server.gateways import faults
-from server.supervision import apart
+from server.supervision import survived
 
 QUIET: Final = timedelta(seconds=75)
 """A connected gateway with nothing to read tells its health every 30 s: two and a half reports missed."""
+_EPOCH: Final = "server"
+_OFFLINE: Final = (
+    Alarm.source_kind == "gateway",
+    Alarm.rule == GATEWAY_OFFLINE,
+    Alarm.cleared_at.is_(None),
+)
 _WITHOUT_DESIRED: Final = defer(Gateway.desired)
 """The document of a whole house of devices: read by whoever sends it, not by each report and round."""
 
@@ -64,38 +72,52 @@ def heard_data(session: Session, *, gateway_id: str, now: datetime) -> None:
         gateway.seen_at = now
 
 
-def sweep(session: Session, *, grace: timedelta, started: datetime, now: datetime) -> None:
+def sweep(database: Database, *, grace: timedelta, started: datetime, now: datetime) -> None:
     """Raises a fault for each gateway that has been away for longer than `grace`, and ends it when it is
-    back. Within `grace` of the server's own start nothing is judged: a restart pages nobody."""
+    back: a short transaction each, so that no alarm waits for all of them. Within `grace` of the server's own
+    start nothing is judged: a restart pages nobody."""
     if now - started < grace:
         return
-    missed = set(
-        session.scalars(
-            select(Alarm.source_id).where(
-                Alarm.source_kind == "gateway",
-                Alarm.rule == GATEWAY_OFFLINE,
-                Alarm.cleared_at.is_(None),
-            )
-        )
+    with database.read() as session:
+        missed = set(session.scalars(select(Alarm.source_id).where(*_OFFLINE)))
+        looked_at = [
+            gateway.id
+            for gateway in session.scalars(select(Gateway).options(_WITHOUT_DESIRED).order_by(Gateway.id))
+            if _is_news(session, gateway, gateway.id in missed, grace=grace, now=now)
+        ]
+    for gateway_id in looked_at:
+        with (
+            survived("gateway_not_judged", outages=False, gateway=gateway_id),
+            database.write() as session,
+        ):
+            _judge(session, _known(session, gateway_id), grace=grace, now=now)
+    folding.unfold(database, now=now)
+
+
+def _is_news(session: Session, gateway: Gateway, missed: bool, *, grace: timedelta, now: datetime) -> bool:
+    """Whether there is anything to write: looking is cheap, and hundreds may be away for long."""
+    away_since = _away_since(gateway, grace=grace, now=now)
+    if away_since is None:
+        return missed
+    seq = to_ms(away_since)
+    return now - away_since >= grace and not is_recorded(
+        session, gateway_id=gateway.id, epoch=_EPOCH, seq=seq
     )
-    for gateway in session.scalars(select(Gateway).options(_WITHOUT_DESIRED)):
-        away_since = _away_since(gateway, grace=grace, now=now)
-        if away_since is not None and now - away_since >= grace:
-            with apart(session, "gateway_not_judged", gateway=gateway.id):
-                faults.raise_fault(
-                    session, gateway, rule=GATEWAY_OFFLINE, since=away_since, now=now, epoch="server"
-                )
-        elif away_since is None and gateway.id in missed:
-            with apart(session, "gateway_not_judged", gateway=gateway.id):
-                alarms.end_alarm(
-                    session,
-                    source_kind="gateway",
-                    source_id=gateway.id,
-                    rule=GATEWAY_OFFLINE,
-                    by="server",
-                    now=now,
-                )
-    folding.unfold(session, now=now)
+
+
+def _judge(session: Session, gateway: Gateway, *, grace: timedelta, now: datetime) -> None:
+    away_since = _away_since(gateway, grace=grace, now=now)
+    if away_since is None:
+        alarms.end_alarm(
+            session,
+            source_kind="gateway",
+            source_id=gateway.id,
+            rule=GATEWAY_OFFLINE,
+            by="server",
+            now=now,
+        )
+    elif now - away_since >= grace:
+        faults.raise_fault(session, gateway, rule=GATEWAY_OFFLINE, since=away_since, now=now, epoch=_EPOCH)
 
 
 def _away_since(gateway: Gateway, *, grace: timedelta, now: datetime) -> datetime | None:

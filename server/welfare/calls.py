@@ -4,6 +4,7 @@ Several processes may look at once: each call has a number made of since when an
 record keeps a number once.
 """
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -13,14 +14,15 @@ from sqlalchemy.orm import Session
 
 from gateway.rules.model import Severity, TaskKind
 from server.alarms import service as alarms
-from server.alarms.repository import is_recorded
+from server.alarms.repository import is_recorded, open_alarm
 from server.alarms.texts import WELFARE_CALL
 from server.clock import to_ms
 from server.context import Context
 from server.coverage.standing import unprotected
+from server.db.database import Database
 from server.db.models import Alarm, Resident, Task
 from server.policies.service import current
-from server.supervision import apart
+from server.supervision import survived
 from server.tasks import intake
 from server.welfare.policy import WelfarePolicy
 
@@ -29,37 +31,55 @@ AWAY: Final = "away"
 _MINUTE_MS: Final = 60_000
 
 
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A call that is due: unprotected since when, and which repeat it is."""
+
+    resident: Resident
+    since: datetime
+    repeat: int
+
+    @property
+    def epoch(self) -> str:
+        return f"{WELFARE_CALL}:{self.resident.id}"
+
+
 def look(context: Context, _started: datetime, at: datetime) -> None:
     """One round, for the sweeps."""
-    with context.database.read() as session:
-        idle = not unprotected(session, now=at) and not _open_calls(session)
-    if not idle:
-        with context.database.write() as session:
-            sweep(session, now=at)
+    sweep(context.database, now=at)
 
 
-def sweep(session: Session, *, now: datetime) -> None:
-    """Asks for the calls that are due and ends those that nobody needs any more."""
-    policy = current(session, WelfarePolicy)
-    at_home = unprotected(session, now=now)
-    due = {
-        resident_id: since
-        for resident_id, since in at_home.items()
-        if now - since >= timedelta(minutes=policy.after_minutes)
-    }
-    calls = _open_calls(session)
-    for resident in _residents(session, set(due), policy.risks):
-        repeat = (now - due[resident.id] - timedelta(minutes=policy.after_minutes)) // timedelta(
-            hours=policy.again_hours
-        )
-        since, open_ = due[resident.id], resident.id in calls
-        with apart(session, "welfare_call_not_asked", resident=resident.id):
-            _ask(session, resident, since=since, repeat=repeat, open_=open_, now=now)
-    everybody = unprotected(session, now=now, at_home=False)
+def sweep(database: Database, *, now: datetime) -> None:
+    """Asks for the calls that are due and ends those that nobody needs any more: a short transaction each, so
+    that the press of one of them does not wait for all."""
+    with database.read() as session:
+        at_home = unprotected(session, now=now)
+        calls = _open_calls(session)
+        if not at_home and not calls:
+            return
+        policy = current(session, WelfarePolicy)
+        patience, again = timedelta(minutes=policy.after_minutes), timedelta(hours=policy.again_hours)
+        due = {resident_id: since for resident_id, since in at_home.items() if now - since >= patience}
+        asked = [
+            _Call(resident, since, (now - since - patience) // again)
+            for resident in _residents(session, set(due), policy.risks)
+            for since in (due[resident.id],)
+        ]
+        news = [call for call in asked if _number(session, call, now=now) is not None]
+        everybody = unprotected(session, now=now, at_home=False)
+    for call in news:
+        with (
+            survived("welfare_call_not_asked", outages=False, resident=call.resident.id),
+            database.write() as session,
+        ):
+            _ask(session, call, now=now)
     for resident_id, alarm in calls.items():
         if resident_id in at_home:
             continue
-        with apart(session, "welfare_call_not_ended", resident=resident_id):
+        with (
+            survived("welfare_call_not_ended", outages=False, resident=resident_id),
+            database.write() as session,
+        ):
             _end(session, alarm, reason=AWAY if resident_id in everybody else PROTECTED, now=now)
 
 
@@ -75,17 +95,24 @@ def _residents(session: Session, ids: set[str], risks: list[str]) -> list[Reside
     return list(session.scalars(query.order_by(Resident.id)))
 
 
-def _ask(
-    session: Session, resident: Resident, *, since: datetime, repeat: int, open_: bool, now: datetime
-) -> None:
-    epoch, seq = f"{WELFARE_CALL}:{resident.id}", to_ms(since) + repeat
-    if is_recorded(session, gateway_id="server", epoch=epoch, seq=seq):
-        if open_:
-            return
-        # It ended while they were away, and they are back in a home that still is unprotected.
-        seq = to_ms(now) // _MINUTE_MS * _MINUTE_MS
-        if is_recorded(session, gateway_id="server", epoch=epoch, seq=seq):
-            return
+def _number(session: Session, call: _Call, *, now: datetime) -> int | None:
+    """The number of the call in the record; None where it is there already."""
+    seq = to_ms(call.since) + call.repeat
+    if not is_recorded(session, gateway_id="server", epoch=call.epoch, seq=seq):
+        return seq
+    source = {"source_kind": "resident", "source_id": call.resident.id}
+    if open_alarm(session, **source, rule=WELFARE_CALL) is not None:
+        return None
+    # It ended while they were away, and they are back in a home that still is unprotected.
+    seq = to_ms(now) // _MINUTE_MS * _MINUTE_MS
+    return None if is_recorded(session, gateway_id="server", epoch=call.epoch, seq=seq) else seq
+
+
+def _ask(session: Session, call: _Call, *, now: datetime) -> None:
+    seq = _number(session, call, now=now)
+    if seq is None:
+        return
+    resident, since, repeat, epoch = call.resident, call.since, call.repeat, call.epoch
     breach = f"{epoch}:{to_ms(since)}"
     facts = {"breach": breach, "rule": WELFARE_CALL}
     try:
@@ -125,9 +152,10 @@ def _ask(
 
 def _end(session: Session, alarm: Alarm, *, reason: str, now: datetime) -> None:
     task = session.get_one(Task, alarm.task_id, with_for_update=True, populate_existing=True)
-    alarms.end_alarm(
+    if not alarms.end_alarm(
         session, source_kind="resident", source_id=alarm.source_id, rule=WELFARE_CALL, by="server", now=now
-    )
+    ):
+        return  # another server has just ended it
     more = select(Alarm.id).where(Alarm.task_id == task.id, Alarm.id != alarm.id).limit(1)
     if task.closed_at is None and session.scalar(more) is None:
         intake.withdraw(session, task, reason=reason, now=now)

@@ -298,8 +298,8 @@ def test_work_at_a_home_is_a_gap_with_its_end_and_calls_for_a_welfare_call(
     with street.read() as session:
         (line,) = views.lines(session, MANAGER, now=at(2))
         assert (line.gaps[0].thing, line.gaps[0].until) == ("粉刷", at(5))
-    with street.write() as session:
-        calls.sweep(session, now=at(2))
+    calls.sweep(street, now=at(2))
+    with street.read() as session:
         task = session.scalars(select(Task)).one()
         assert (task.rule, task.muted) == ("welfare_call", False)
     look(street, catalogue, at(5), said(at(5)))

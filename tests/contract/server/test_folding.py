@@ -82,8 +82,7 @@ def down(database: Database, seconds: float) -> None:
 
 def sweep(database: Database, seconds: float) -> None:
     """The server looks at its gateways."""
-    with database.write() as session:
-        gateways.sweep(session, grace=GRACE, started=after(-3_600), now=after(seconds))
+    gateways.sweep(database, grace=GRACE, started=after(-3_600), now=after(seconds))
 
 
 def open_tasks(database: Database) -> Sequence[tuple[str, str]]:

@@ -107,8 +107,7 @@ def test_a_gateway_that_is_down_is_one_fault_and_a_server_that_starts_raises_non
         session.get_one(Gateway, "gw-1").changed_at = after(10)
 
     def sweep(at: float, started: float) -> None:
-        with street.write() as session:
-            service.sweep(session, grace=GRACE, started=after(started), now=after(at))
+        service.sweep(street, grace=GRACE, started=after(started), now=after(at))
 
     sweep(10_000, 9_990)  # the server has just started: it cannot know
     assert faults(street) == []

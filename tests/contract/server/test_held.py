@@ -269,7 +269,7 @@ def away(database: Database, *, now: datetime) -> None:
         gateway = session.get_one(Gateway, "gw-1")
         gateway.seen_at = gateway.changed_at = NOW - timedelta(hours=1)
         gateway.online = False
-        gateways.sweep(session, grace=timedelta(seconds=30), started=NOW - timedelta(days=1), now=now)
+    gateways.sweep(database, grace=timedelta(seconds=30), started=NOW - timedelta(days=1), now=now)
 
 
 def renew(database: Database, *, now: datetime) -> None:

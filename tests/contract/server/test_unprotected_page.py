@@ -39,9 +39,7 @@ async def test_a_gateway_that_is_down_names_who_is_unprotected(
         gateway.online, gateway.changed_at = False, after(0)
         resident = session.get_one(Resident, "r1")
         resident.name, resident.phone, resident.address = "王秀英", "13800138000", "幸福路1号"
-    with street.write() as session:
-        started = after(0) - timedelta(hours=1)
-        service.sweep(session, grace=GRACE, started=started, now=after(100))
+    service.sweep(street, grace=GRACE, started=after(0) - timedelta(hours=1), now=after(100))
     dispatcher = await page(client, street, token(Role.DISPATCHER))
     assert HEADING in dispatcher
     assert "王秀英" in dispatcher

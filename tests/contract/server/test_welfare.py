@@ -2,12 +2,15 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 
-from server.db.database import Database
-from server.db.models import Absence, Alarm, Resident, Task, TaskEvent, UnprotectedSpan
+from server.alarms import service as alarms
+from server.db.database import Change, Database
+from server.db.models import Absence, Alarm, Gateway, Resident, Task, TaskEvent, UnprotectedSpan
+from server.gateways import service as gateways
 from server.policies import service as policies
 from server.tasks import service as tasks
 from server.tasks.states import TaskAction
@@ -37,8 +40,7 @@ def cut_off(staffed: Database) -> Database:
 
 def sweep(database: Database, minutes: float) -> None:
     """The server looks."""
-    with database.write() as session:
-        calls.sweep(session, now=at(minutes))
+    calls.sweep(database, now=at(minutes))
 
 
 def back(database: Database, minutes: float) -> None:
@@ -149,3 +151,42 @@ def test_many_servers_ask_once(cut_off: Database) -> None:
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(lambda _: sweep(cut_off, 31), range(12)))
     assert found(cut_off) == [("care", "welfare_call", "minor", "new", 1)]
+
+
+@pytest.fixture
+def steps(cut_off: Database, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What happens: each alarm that is raised, and that it is committed."""
+    done: list[str] = []
+    raise_alarm = alarms.raise_alarm
+
+    def noted(*given: Any, **named: Any) -> Any:
+        done.append("raised")
+        return raise_alarm(*given, **named)
+
+    def heard(change: Change) -> None:
+        if change.kind == "task" and done[-1:] != ["kept"]:
+            done.append("kept")
+
+    monkeypatch.setattr(alarms, "raise_alarm", noted)
+    cut_off.listeners.append(heard)
+    return done
+
+
+def test_each_call_is_kept_before_the_next_is_asked_for(cut_off: Database, steps: list[str]) -> None:
+    """What happens to one resident meanwhile does not wait for the calls about all of them."""
+    with cut_off.write() as session:
+        session.add(Resident(id="r2", area_id="area", name="李", address="幸福路2号", risk="high"))
+        session.flush()
+        facts = {"cause": "gateway", "thing_kind": "gateway", "thing_id": "gw-1", "since": NOW}
+        session.add(UnprotectedSpan(resident_id="r2", **facts))
+    sweep(cut_off, 31)
+    assert steps == ["raised", "kept"] * 2
+
+
+def test_each_gateways_fault_is_kept_before_the_next_is_raised(cut_off: Database, steps: list[str]) -> None:
+    with cut_off.write() as session:
+        for gateway in session.scalars(select(Gateway)):
+            gateway.online, gateway.seen_at, gateway.changed_at = False, NOW, NOW
+    for minutes in (5, 6):
+        gateways.sweep(cut_off, grace=timedelta(minutes=1), started=NOW - timedelta(days=1), now=at(minutes))
+    assert steps == ["raised", "kept"] * 2
