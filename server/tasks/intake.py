@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import update
+from sqlalchemy import Row, update
 from sqlalchemy.orm import Session
 
 from gateway.rules.model import Severity, TaskKind, is_worse
@@ -93,7 +93,17 @@ def open_or_join(session: Session, need: Need, *, now: datetime) -> int:
         where=OPEN_TASK,
         take=("last_at",),
         count=("occurrences", "version"),
-        back=("id", "version", "state", "severity", "muted", "test", "assignee_id"),
+        back=(
+            "id",
+            "version",
+            "state",
+            "severity",
+            "muted",
+            "test",
+            "assignee_id",
+            "late",
+            "acknowledged_at",
+        ),
     )
     opened = task.version == 1
     before = TaskState(task.state)
@@ -105,10 +115,8 @@ def open_or_join(session: Session, need: Need, *, now: datetime) -> int:
     expected = _expected(session, need, now=now) if asked else Expected()
     if opened:
         change |= _opened_as(session, need, expected, now=now)
-    elif task.muted and expected.work is None:
-        change |= {"muted": False, "told_at": now}
-    if not opened and task.test and expected.drill is None:
-        change["test"] = False
+    else:
+        change |= _joined_as(task, need, expected, now=now)
     if worse:
         change |= {"severity": need.severity, "rule": need.rule}
     muted = change.get("muted", task.muted)
@@ -238,6 +246,18 @@ def _expected(session: Session, need: Need, *, now: datetime) -> Expected:
         subject=(need.subject_kind, need.subject_id),
         now=now,
     )
+
+
+def _joined_as(task: Row[Any], need: Need, expected: Expected, *, now: datetime) -> dict[str, Any]:
+    change: dict[str, Any] = {}
+    if task.muted and expected.work is None:
+        change |= {"muted": False, "told_at": now}
+    if task.late and not need.late and task.acknowledged_at is None:
+        # Nobody could answer in time what came late; this one can be, from now on.
+        change |= {"late": False, "told_at": now}
+    if task.test and expected.drill is None:
+        change["test"] = False
+    return change
 
 
 def _opened_as(session: Session, need: Need, expected: Expected, *, now: datetime) -> dict[str, Any]:

@@ -86,7 +86,7 @@ class TaskView:
     device_at: datetime
     gateway_at: datetime
     created_at: datetime
-    told_at: datetime | None = None  # of one that was muted before
+    told_at: datetime | None = None  # of one that was muted or late before
     last_at: datetime
     acknowledged_at: datetime | None
     departed_at: datetime | None

@@ -61,7 +61,9 @@ class Task(Base):
     version: Mapped[int] = mapped_column(default=1)
     test: Mapped[bool] = mapped_column(default=False)  # a drill's: worked as usual, counted as a test
     muted: Mapped[bool] = mapped_column(default=False)  # opened while work was declared there: nobody is told
-    told_at: Mapped[datetime | None]  # when people were first told of one that was muted
+    told_at: Mapped[
+        datetime | None
+    ]  # from when on an answer is awaited, of one that was muted or late before
     level: Mapped[str] = mapped_column(default="community")  # community, subdistrict: who has to solve it
     parent_id: Mapped[int | None] = mapped_column(index=True)  # the task that this one follows up
     due_at: Mapped[datetime | None]  # of a task that is planned for later (a follow-up visit)

@@ -206,6 +206,19 @@ def test_an_old_press_is_late_and_keeps_both_times(street: Database) -> None:
         assert occurrence.server_at - occurrence.device_at == timedelta(hours=1)
 
 
+def test_a_live_press_that_joins_a_late_task_is_awaited_from_then_on(street: Database) -> None:
+    """Nobody could answer the late one in time; the live one counts in the answer times, from its arrival."""
+    record(street, press(1), after_s=3600)
+    live = to_ms(NOW + timedelta(seconds=3700))
+    record(street, press(2, device_ms=live, gateway_ms=live), after_s=3701)
+    with street.read() as session:
+        task = session.scalars(select(Task)).one()
+        assert (task.late, task.told_at) == (False, NOW + timedelta(seconds=3701))
+    record(street, press(3), after_s=3800)  # another late one takes nothing back
+    with street.read() as session:
+        assert not session.scalars(select(Task)).one().late
+
+
 @pytest.mark.parametrize("device_ms", [0, 4_102_444_800_000, -1, 2**62])
 def test_an_impossible_device_time_is_replaced_and_flagged(street: Database, device_ms: int) -> None:
     record(street, press(1, device_ms=device_ms))
