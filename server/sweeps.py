@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from server.alarms import anew
 from server.clock import now
 from server.commissioning import service as commissioning
 from server.context import Context
@@ -90,6 +91,7 @@ SWEEPS: Final = (
     Sweep("planned", 10.0, following.sweep),
     Sweep("renewed", 60.0, renewing.sweep),
     Sweep("left", 5.0, losing.sweep),
+    Sweep("anew", 60.0, anew.look),
     Sweep("samples", 3_600.0, reviews.sweep),
 )
 

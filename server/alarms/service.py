@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from gateway.rules.model import TaskKind
 from gateway.wire import EARLIEST_MS, LATEST_MS, AlarmMessage
-from server.alarms import folding, repository
+from server.alarms import folding, repository, suspending
 from server.clock import from_ms, to_ms
 from server.commissioning import witness
 from server.db.append import append
@@ -39,6 +39,7 @@ class Recorded(StrEnum):
     CLEARED = "cleared"
     TEST = "test"  # held for a commissioning test: an alarm unless somebody signs for it
     REPLACED = "replaced"  # from hardware that is not there any more
+    SUSPENDED = "suspended"  # concluded from quiet while the resident is away
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +89,7 @@ def record(session: Session, *, gateway_id: str, message: AlarmMessage, now: dat
         return record(session, gateway_id=gateway_id, message=other, now=now)
     position = _position(known, gateway_id=gateway_id, message=message)
     device_at, trusted = _plausible(message, now=now)
-    occurrence = {
+    occurrence: dict[str, Any] = {
         "gateway_id": gateway_id,
         "epoch": message.epoch,
         "seq": message.seq,
@@ -106,12 +107,9 @@ def record(session: Session, *, gateway_id: str, message: AlarmMessage, now: dat
     }
     if message.event == "cleared":
         return _record_end(session, message, occurrence, now=now)
-    if known.replaced and message.point is not None:
-        # Without a point it is silence: that is the position's, whoever spoke there last.
-        append(session, Occurrence, {**occurrence, "removed": True})
-        return Recorded.REPLACED
-    if known.tested and _is_test(session, message, occurrence, now=now):
-        return Recorded.TEST
+    kept = _without_alarm(session, known, position, message, occurrence, now=now)
+    if kept is not None:
+        return kept
     subject_kind, subject_id = _subject(position, message.task_kind)
     if message.point is None and message.task_kind is TaskKind.MAINTENANCE:
         fault = folding.fault_over(session, gateway_id=gateway_id, device_id=message.device)
@@ -134,6 +132,37 @@ def record(session: Session, *, gateway_id: str, message: AlarmMessage, now: dat
     return raise_alarm(session, breach, occurrence, now=now, seen=known.seen)
 
 
+def _without_alarm(
+    session: Session,
+    known: repository.Known,
+    position: repository.Place,
+    message: AlarmMessage,
+    occurrence: dict[str, Any],
+    *,
+    now: datetime,
+) -> Recorded | None:
+    """Keeps an occurrence that is no alarm, or none yet; None where it is one."""
+    if known.replaced and message.point is not None:
+        # Without a point it is silence: that is the position's, whoever spoke there last.
+        append(session, Occurrence, {**occurrence, "removed": True})
+        return Recorded.REPLACED
+    if known.tested and _is_test(session, message, occurrence, now=now):
+        return Recorded.TEST
+    away = suspending.until(
+        session,
+        position.resident_id,
+        rule=message.rule,
+        severity=message.severity,
+        task_kind=message.task_kind,
+        now=now,
+    )
+    if away is not None:
+        value = {**occurrence["value"], "held": _held(message)}
+        append(session, Occurrence, {**occurrence, "value": value, "suspended_until": away})
+        return Recorded.SUSPENDED
+    return None
+
+
 def raise_alarm(
     session: Session,
     breach: Breach,
@@ -153,9 +182,9 @@ def raise_alarm(
     return Recorded.OPENED if opened else Recorded.JOINED
 
 
-def raise_held(session: Session, occurrence: Occurrence, *, now: datetime) -> None:
-    """Makes an alarm of an occurrence that was held for a test: nobody has signed for it. Told late, like any
-    that arrives late."""
+def raise_held(session: Session, occurrence: Occurrence, *, live: bool = False, now: datetime) -> None:
+    """Makes an alarm of an occurrence that was held: for a test, and nobody has signed for it; or while the
+    resident was away. Told late, like any that arrives late, unless it holds only from now on (`live`)."""
     assert occurrence.position_id is not None
     place = session.get_one(Position, occurrence.position_id)
     kind = TaskKind(occurrence.value["held"]["task_kind"])
@@ -175,11 +204,16 @@ def raise_held(session: Session, occurrence: Occurrence, *, now: datetime) -> No
         gateway_at=occurrence.gateway_at,
         clock_trusted=occurrence.clock_trusted,
     )
-    late = now - occurrence.device_at > LATE
+    late = not live and now - occurrence.device_at > LATE
     occurrence.alarm_id, _ = _raise(session, breach, value=occurrence.value, late=late, now=now)
     session.flush()
     if occurrence.value["ends"] and repository.end_of(session, breach.breach) is not None:
         _clear(session, session.get_one(Alarm, occurrence.alarm_id), by="gateway", now=now)
+
+
+def _held(message: AlarmMessage) -> dict[str, Any]:
+    """What an alarm would need, kept with an occurrence that is none yet."""
+    return {"severity": message.severity, "task_kind": message.task_kind}
 
 
 def _is_test(session: Session, message: AlarmMessage, occurrence: dict[str, Any], *, now: datetime) -> bool:
@@ -195,8 +229,7 @@ def _is_test(session: Session, message: AlarmMessage, occurrence: dict[str, Any]
     )
     if test_id is None:
         return False
-    held = {"severity": message.severity, "task_kind": message.task_kind}
-    value = {**occurrence["value"], "held": held}
+    value = {**occurrence["value"], "held": _held(message)}
     append(session, Occurrence, {**occurrence, "value": value, "test_id": test_id})
     return True
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from server.audit import service as audit
 from server.db.database import Change, announce
-from server.db.models import Absence, Resident, Rhythm
+from server.db.models import Absence, Occurrence, Position, Resident, Rhythm
 from server.errors import ConflictError, InvalidError, NotFoundError
 from server.policies.service import current
 from server.residents.policy import ResidentPolicy
@@ -118,7 +118,9 @@ def end(session: Session, viewer: Viewer, absence_id: int, *, now: datetime) -> 
     viewer.require(Right.VIEW_RESIDENTS)
     row = _open(session, absence_id, now=now)
     row.ended_at, row.ended_by = now, viewer.user_id
+    session.flush()
     _look_anew(session, row.resident_id, now=now)
+    _count_anew(session, row.resident_id, now=now)
     _written(session, viewer, "absence_ended", row, now=now)
     return row
 
@@ -126,6 +128,17 @@ def end(session: Session, viewer: Viewer, absence_id: int, *, now: datetime) -> 
 def _look_anew(session: Session, resident_id: str, *, now: datetime) -> None:
     """Whether they are missed was not to be looked at before the end that was noted first."""
     session.execute(update(Rhythm).where(Rhythm.resident_id == resident_id).values(due_at=now))
+
+
+def _count_anew(session: Session, resident_id: str, *, now: datetime) -> None:
+    """What gateways concluded from quiet meanwhile is looked at sooner: home earlier than was noted."""
+    anew = now + timedelta(hours=current(session, ResidentPolicy).away_anew_hours)
+    places = select(Position.id).where(Position.resident_id == resident_id)
+    session.execute(
+        update(Occurrence)
+        .where(Occurrence.suspended_until > anew, Occurrence.position_id.in_(places))
+        .values(suspended_until=anew)
+    )
 
 
 def _open(session: Session, absence_id: int, *, now: datetime) -> Absence:

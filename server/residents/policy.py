@@ -58,6 +58,22 @@ class ResidentPolicy(Policy):
     absence_months: int = rule(
         24, zh="外出记录保存期", en="Keep ended absences for", unit="mo", ge=1, le=240, source=_SHORTEST
     )
+    away_suspends: list[str] = rule(
+        ["no_motion"],
+        of="rule",
+        zh="外出期间不派单的设备规则（紧急报警始终照常）",
+        en="Rules of devices that tell nobody while away (critical ones always do)",
+        source="what a device concludes from nobody moving; the server's own rules know of absences",
+    )
+    away_anew_hours: int = rule(
+        24,
+        zh="回家后重新计算多久",
+        en="Quiet counts anew after the return for",
+        unit="h",
+        ge=1,
+        le=168,
+        source="the limit of no_motion: no movement for 24 h",
+    )
     longest_absence_days: int = rule(
         180, zh="一次外出最长登记", en="Longest absence at once", unit="d", ge=1, le=730,
         source="ours: a hospital stay with rehabilitation; it can be extended",

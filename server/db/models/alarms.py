@@ -44,15 +44,24 @@ class Alarm(Base):
     cleared_by: Mapped[str | None]  # gateway, task, server
 
 
+SUSPENDED = text("suspended_until IS NOT NULL")
+
+
 class Occurrence(Base):
     """One press, one fall report, or the end of a breach; never merged away. (`gateway_id`, `epoch`, `seq`)
     makes a message that arrives twice one row. The first three of the four clocks are here. One that is held
-    as a test's, or comes from replaced hardware, has no alarm."""
+    as a test's, comes from replaced hardware, or is suspended while the resident is away, has no alarm."""
 
     __tablename__ = "occurrences"
     __table_args__ = (
         UniqueConstraint("gateway_id", "epoch", "seq"),
         Index("ix_occurrences_breach", "breach"),
+        Index(
+            "ix_occurrences_suspended_until",
+            "suspended_until",
+            sqlite_where=SUSPENDED,
+            postgresql_where=SUSPENDED,
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -73,3 +82,4 @@ class Occurrence(Base):
     late: Mapped[bool] = mapped_column(default=False)
     test_id: Mapped[int | None] = mapped_column(index=True)  # held as this commissioning test's
     removed: Mapped[bool] = mapped_column(default=False)  # from hardware that had been replaced by then
+    suspended_until: Mapped[datetime | None]  # concluded from quiet while away: looked at again then

@@ -378,6 +378,15 @@ def _columns() -> None:
     op.add_column("residents", sa.Column("left_at", UtcDateTime(timezone=True), nullable=True))
     op.add_column("residents", sa.Column("erased_at", UtcDateTime(timezone=True), nullable=True))
     op.create_index("ix_residents_address", "residents", ["address"], unique=False)
+    op.add_column("occurrences", sa.Column("suspended_until", UtcDateTime(timezone=True), nullable=True))
+    op.create_index(
+        "ix_occurrences_suspended_until",
+        "occurrences",
+        ["suspended_until"],
+        unique=False,
+        sqlite_where=sa.text("suspended_until IS NOT NULL"),
+        postgresql_where=sa.text("suspended_until IS NOT NULL"),
+    )
     op.add_column("tasks", sa.Column("test", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.add_column("tasks", sa.Column("muted", sa.Boolean(), nullable=False, server_default=sa.false()))
     op.add_column("tasks", sa.Column("told_at", UtcDateTime(timezone=True), nullable=True))
