@@ -218,3 +218,19 @@ def test_a_message_to_a_volunteer_that_fails_falls_to_no_page_and_the_next_step_
         failed = deliveries.settle(session, mine.id, mine.attempts, "refused", final=True, now=at(1))
         assert failed is not None
     assert sends(staffed) == [("vol", "sms", "failed")]
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(("kind", "takes"), [("call", True), ("watchers", False), ("inform", False)])
+def test_only_who_is_sought_gets_a_link_that_takes_the_task(
+    staffed: Database, kind: str, takes: bool
+) -> None:
+    record(staffed, press(1))
+    work(staffed, NOW, LI_HAS)
+    with staffed.write() as session:
+        session.execute(update(DispatchStep).values(kind=kind))
+        claimed = deliveries.claim(session, now=at(1), limit=1)
+    sender = _sender(staffed, LI_HAS, [])
+    with staffed.read() as session:
+        (letter,) = sender.written(session, claimed, now=at(1))
+    assert ("/take/" in sender.whole(letter)) is takes
