@@ -14,6 +14,7 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from tests.parts import pristine
 from tests.parts.processes import (
     DEPLOY,
     PartFailedError,
@@ -40,6 +41,7 @@ class Postgres:
     host: str = "127.0.0.1"
     _names: Iterator[int] = field(default_factory=itertools.count)
     _prepared: dict[str, None] = field(default_factory=dict)
+    _spare: dict[str, list[str]] = field(default_factory=dict)
 
     def url(self, database: str) -> str:
         """The SQLAlchemy address of a database, with the password."""
@@ -75,6 +77,24 @@ class Postgres:
             self._prepared[template] = None
         return template
 
+    @contextmanager
+    def borrowed(self, template: str) -> Iterator[str]:
+        """A database like `template` for one test: a copy, or one of an earlier test that was put back."""
+        spare = self._spare.setdefault(template, [])
+        if spare:
+            name = spare.pop()
+        else:
+            name = self.create(template=template)
+            with self._connected(name) as connection:
+                pristine.keep(connection)
+        yield name
+        with self._connected(name) as connection:
+            is_pristine = pristine.put_back(connection)
+        if is_pristine:
+            spare.append(name)
+        else:
+            self.drop(name)
+
     def drop(self, database: str) -> None:
         """Remove a database, whoever is still connected."""
         self._execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(database)))
@@ -103,15 +123,18 @@ class Postgres:
         self.process.restart()
 
     def _execute(self, statement: sql.Composed) -> None:
-        with psycopg.connect(
+        with self._connected("postgres") as connection:
+            connection.execute(statement)
+
+    def _connected(self, database: str) -> psycopg.Connection:
+        return psycopg.connect(
             host=self.host,
             port=self.port,
             user=USER,
             password=self.password,
-            dbname="postgres",
+            dbname=database,
             autocommit=True,
-        ) as connection:
-            connection.execute(statement)
+        )
 
 
 def _answers(port: int, password: str) -> bool:

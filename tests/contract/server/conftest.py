@@ -90,11 +90,10 @@ def database(request: pytest.FixtureRequest, tmp_path: Path, stages: Stages) -> 
         database.dispose()
         return
     postgres = request.getfixturevalue("postgres")
-    name = postgres.create(template=stages.postgres(postgres, stage))
-    database = Database(postgres.url(name), seals=SEALS)
-    yield database
-    database.dispose()
-    postgres.drop(name)
+    with postgres.borrowed(stages.postgres(postgres, stage)) as name:
+        database = Database(postgres.url(name), seals=SEALS)
+        yield database
+        database.dispose()
 
 
 @pytest.fixture
