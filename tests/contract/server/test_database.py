@@ -4,9 +4,9 @@ from contextlib import suppress
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 
 from server.db.database import Database
+from server.errors import StoreUnavailableError
 
 ENDS_ALL = text("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
 
@@ -38,7 +38,7 @@ def test_what_a_broken_off_write_did_is_not_kept(database: Database) -> None:
 def test_looking_keeps_nothing(database: Database) -> None:
     with database.write() as session:
         session.execute(text("CREATE TABLE kept (n INTEGER)"))
-    with suppress(DBAPIError), database.read() as session:  # PostgreSQL refuses, SQLite rolls back
+    with suppress(StoreUnavailableError), database.read() as session:  # PostgreSQL refuses, SQLite rolls back
         session.execute(text("INSERT INTO kept VALUES (1)"))
     with database.read() as session:
         assert session.scalars(text("SELECT n FROM kept")).all() == []
