@@ -191,7 +191,7 @@ def test_work_at_ones_home_keeps_nobody_else_at_the_address_quiet(staffed: Datab
     neighbour(staffed, address="幸福路1号")
     with staffed.write() as session:
         policies.put(session, viewer_of(staffed, "sun"), JoiningPolicy(home_minutes=10), now=NOW)
-    declare(staffed, ("resident", "r1"), minutes=60)
+    declare(staffed, ("position", "home-sos"), minutes=60)
     record(staffed, press(1))
     record(staffed, fall(2), after_s=60)
     assert [(task.subject_id, task.muted) for task in tasks(staffed)] == [("r1", True), ("r2", False)]

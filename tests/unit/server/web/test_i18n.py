@@ -49,7 +49,7 @@ CHOSEN = {
     + ["opened", "recurred", "cleared"]
     + ["told", "escalated", "told_nobody", "told_holder", "unanswered", "unfinished", "left", "not_delivered"]
     + ["muted", "unmuted", "drill", "no_drill", "withdrawn", "folded"]
-    + [NOT_REACHED, *(ask for ask in Ask if ask is not Ask.GO)],
+    + [*NOT_REACHED.values(), *(ask for ask in Ask if ask is not Ask.GO)],
     "reason.": [
         "left_open",
         "work_over",
