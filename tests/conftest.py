@@ -83,8 +83,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish() -> None:
-    """Thousands of collected tests stay to the end: the garbage collector need not walk over them, and a sixth
-    of all time went into its walks."""
+    """Thousands of collected tests stay to the end: the garbage collector need not walk over them, which took
+    a sixth of all time."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
