@@ -115,7 +115,8 @@ async def test_a_lost_race_says_who_has_it(street: Site, visit: Visit) -> None:
     async with visit("carer") as page:
         await page.route("**/live/**", lambda route: route.abort())  # this page does not hear of it in time
         await page.reload()
-        await expect(page.get_by_text("正在自动重连")).to_be_visible()  # it moves what is below it
+        banner = page.get_by_text("正在自动重连")  # it moves what is below it when it comes
+        await expect(banner).to_be_visible(timeout=LONG_MS)
         await expect(page.locator("#task-1 form[data-htmx-powered]")).to_be_attached()
         street.act("carer2", TaskAction.ACKNOWLEDGE)
         await page.locator("#task-1").get_by_role("button", name="接单").click()

@@ -47,8 +47,8 @@ class Button:
     [
         "server",
         "gateway",
-        "mosquitto",
-        "device_broker",
+        pytest.param("mosquitto", marks=pytest.mark.soak),
+        pytest.param("device_broker", marks=pytest.mark.soak),
     ],
 )
 async def test_every_press_survives(real_system: RealSystem, victim: str) -> None:

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import aiomqtt
+import pytest
 
 from tests.e2e.street import put_device, register_home
 from tests.e2e.system import WAIT_S, RealSystem, System, wait_for
@@ -83,6 +84,7 @@ async def test_a_downlink_is_confirmed_though_server_and_gateway_restart_meanwhi
         assert (await become(system, command_id, "done"))["detail"] == "the device has confirmed it"
 
 
+@pytest.mark.soak
 async def test_a_command_to_a_gateway_that_is_away_reaches_it_when_it_is_back(
     real_system: RealSystem,
 ) -> None:

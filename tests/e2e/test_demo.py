@@ -5,6 +5,8 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.e2e.system import Api, start, stop, wait_for
 from tests.parts.processes import find_program, free_port
 from tests.unit.edge.core.test_zigbee2mqtt import entry
@@ -51,6 +53,7 @@ async def test_the_demo_lives_stops_and_remembers(tmp_path: Path) -> None:
     assert "Traceback" not in log.read_text()
 
 
+@pytest.mark.soak
 async def test_a_visitors_zigbee2mqtt_appears_as_pending(tmp_path: Path) -> None:
     """Nothing is set but the printed port: what a real Zigbee2MQTT retains there waits in the pages."""
     http, mqtt = free_port(), free_port()

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from tests.e2e.street import SOS_TOPIC, press, register_home
 from tests.e2e.system import RealSystem, System, wait_for
 from tests.e2e.test_timelines import open_tasks, publish
@@ -34,6 +36,7 @@ async def test_an_unanswered_press_escalates_until_somebody_accepts(system: Syst
     assert told(system) == ["told", "escalated"]
 
 
+@pytest.mark.soak
 async def test_a_killed_server_goes_on_with_the_step_that_is_due(real_system: RealSystem) -> None:
     await register_home(real_system)
     write_playbook(real_system, 4, 600)

@@ -106,6 +106,7 @@ async def test_found_adopted_pressed_renamed_pressed(finding: FindingSystem) -> 
     assert audit.count("rename") == 1
 
 
+@pytest.mark.soak
 async def test_a_renamed_button_works_before_the_server_knows(finding: FindingSystem) -> None:
     button = {"vendor": "Tuya", "model": "TS0215A_sos", "ieee_address": SOS}
     await finding.list_devices(entry("bed", **button))
@@ -125,6 +126,7 @@ async def test_a_renamed_button_works_before_the_server_knows(finding: FindingSy
     await wait_for("a task", lambda: open_tasks(finding))
 
 
+@pytest.mark.soak
 async def test_an_event_of_home_assistant_counts_and_a_retained_one_does_not(finding: FindingSystem) -> None:
     config = {
         "stat_t": "devices/bell",

@@ -3,9 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.e2e.system import RealSystem, start, stop, wait_for
 
 
+@pytest.mark.soak
 async def test_the_street_registers_itself_and_is_read(real_system: RealSystem, tmp_path: Path) -> None:
     """The token's file appears only after the street has begun."""
     token = tmp_path / "later" / "api-token"

@@ -107,12 +107,23 @@ def main(url: str, folder: str, started: float, speed: float, homes: int) -> Non
             time.sleep(PAUSE_S)
 
     for work in (
-        lambda: live(database, people, chance.randrange(homes), chance, now()),
+        lambda: live(database, people, _home(database, homes, chance), chance, now()),
         lambda: loops.run_due(database, book),
     ):
         threading.Thread(target=again, args=(work,), daemon=True).start()
     os.write(ready, f"{os.getpid()}\n".encode())
     again(lambda: _send(one, executor, now))
+
+
+def _home(database: Database, homes: int, chance: random.Random) -> int:
+    """Any; every other time one where somebody is on the way, who would not arrive in time otherwise."""
+    on_the_way = select(Task.subject_id).where(
+        Task.subject_id.like("x%"), Task.state.in_((TaskState.ACKNOWLEDGED, TaskState.ON_SITE))
+    )
+    with database.read() as session:
+        found = [int(subject[1:]) for subject in session.scalars(on_the_way)]
+    held = [home for home in found if life_of(home) is Life.HELD]
+    return chance.choice(held) if held and chance.random() < 0.5 else chance.randrange(homes)
 
 
 def _send(one: sender.Sender, executor: ThreadPoolExecutor, now: Callable[[], datetime]) -> None:
