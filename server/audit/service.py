@@ -5,11 +5,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from server.db.base import table_of
 from server.db.models import AuditEntry
+from server.db.upsert import insert_missing
 from server.users.viewer import Viewer
 
 
@@ -63,9 +62,7 @@ def write_once(
     processes at once, one writes it. No personal data in it."""
     line = {"at": now, "user_id": viewer.user_id, "action": action, "subject_kind": kind, "reason": ""}
     rows = [{**line, "subject_id": each, "once": once, "detail": detail} for once, each in keys.items()]
-    table = table_of(AuditEntry)
-    on = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    session.connection().execute(on.insert(table).on_conflict_do_nothing(index_elements=["once"]), rows)
+    insert_missing(session, AuditEntry, rows, index=("once",))
 
 
 def listed(session: Session, *, limit: int, before_id: int | None = None) -> Sequence[AuditEntry]:

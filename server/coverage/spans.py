@@ -3,10 +3,9 @@
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
-from sqlalchemy import TextClause, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from firmware_profiles import Catalogue
@@ -24,10 +23,10 @@ from server.coverage.core import (
     unheard,
 )
 from server.coverage.policy import CoveragePolicy
-from server.db.base import Base, table_of
 from server.db.database import Change, Database, announce
 from server.db.models import Heartbeat, Rhythm, UnheardSensor, UnprotectedSpan
 from server.db.models.residents import NOT_ENDED
+from server.db.upsert import insert_missing
 from server.policies.service import current
 
 AT_ONCE: Final = 300
@@ -131,7 +130,7 @@ def keep(database: Database, change: Step, *, now: datetime) -> None:
             announce(session, Change(KIND, "spans", "ended"))
     for sensors in _portions(change.lost):
         with database.write() as session:
-            _insert(session, UnheardSensor, [asdict(one) for one in sensors], index=["position_id"])
+            insert_missing(session, UnheardSensor, [asdict(one) for one in sensors], index=("position_id",))
             whose = {one.resident_id for one in sensors}  # with fewer sensors other times count
             session.execute(update(Rhythm).where(Rhythm.resident_id.in_(whose)).values(due_at=now))
     for positions in _portions(change.heard):
@@ -153,24 +152,9 @@ def begin(session: Session, found: Sequence[Gap]) -> None:
         }
         for gap in found
     ]
-    _insert(session, UnprotectedSpan, rows, index=["resident_id", "cause", "thing_id"], where=NOT_ENDED)
+    index = ("resident_id", "cause", "thing_id")
+    insert_missing(session, UnprotectedSpan, rows, index=index, where=NOT_ENDED)
     announce(session, Change(KIND, "spans", "begun"))
-
-
-def _insert(
-    session: Session,
-    model: type[Base],
-    rows: Sequence[dict[str, Any]],
-    *,
-    index: list[str],
-    where: TextClause | None = None,
-) -> None:
-    """Rows that are there already stay as they are."""
-    table = table_of(model)
-    dialect = session.get_bind().dialect.name
-    insert = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
-    statement = insert.on_conflict_do_nothing(index_elements=index, index_where=where)
-    session.connection().execute(statement, rows)
 
 
 def _portions(items: Iterable[T]) -> Iterator[list[T]]:

@@ -12,7 +12,6 @@ from typing import Final
 
 import structlog
 from sqlalchemy import select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from server.clock import now
@@ -24,6 +23,7 @@ from server.coverage.spans import BEAT, JUDGED_TO
 from server.db.base import table_of
 from server.db.database import Change
 from server.db.models import Attachment, Device, Heartbeat, Position, Task, Window
+from server.db.upsert import insert_missing
 from server.errors import StoreUnavailableError
 from server.policies.service import current
 from server.supervision import survived
@@ -116,10 +116,8 @@ class Watch:
             return False
         with self._context.database.write() as session:
             if at is None:
-                dialect = session.get_bind().dialect.name
-                insert = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
-                first = insert.values(name=BEAT, at=moment, detail={}).on_conflict_do_nothing()
-                return bool(session.connection().execute(first).rowcount)
+                first = {"name": BEAT, "at": moment, "detail": {}}
+                return bool(insert_missing(session, Heartbeat, [first], index=("name",)))
             taken = session.connection().execute(
                 update(table)
                 .where(table.c.name == BEAT, table.c.at == at)

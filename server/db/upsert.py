@@ -1,5 +1,6 @@
 """INSERT … ON CONFLICT, which SQLite and PostgreSQL both have: the index decides, in one statement."""
 
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -10,6 +11,30 @@ from sqlalchemy.sql.dml import ReturningInsert
 from sqlalchemy.sql.elements import TextClause
 
 from server.db.base import Base, table_of
+
+Insert = postgresql.Insert | sqlite.Insert
+
+
+def insert_into(session: Session, model: type[Base]) -> Insert:
+    """An INSERT in the words of the session's database, so that it can say what is done ON CONFLICT."""
+    return _insert_into(session.get_bind().dialect.name, model)
+
+
+def insert_missing(
+    session: Session,
+    model: type[Base],
+    rows: Sequence[Mapping[str, Any]],
+    *,
+    index: tuple[str, ...],
+    where: TextClause | None = None,
+) -> int:
+    """Inserts the rows that the unique `index` (partial by `where`) does not hold; those there stay as they
+    are. Of several processes at once, one inserts a row. Gives how many were inserted, where the database
+    tells it (for one row, both do)."""
+    statement = insert_into(session, model).on_conflict_do_nothing(
+        index_elements=list(index), index_where=where
+    )
+    return session.connection().execute(statement, [dict(row) for row in rows]).rowcount
 
 
 def upsert(
@@ -41,9 +66,14 @@ def _statement(
     back: tuple[str, ...],
 ) -> ReturningInsert[Any]:
     table = table_of(model)
-    insert = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    insert = _insert_into(dialect, model)
     change: dict[str, Any] = {name: insert.excluded[name] for name in take}
     change |= {name: table.c[name] + 1 for name in count}
     return insert.on_conflict_do_update(index_elements=list(index), index_where=where, set_=change).returning(
         *(table.c[name] for name in back)
     )
+
+
+def _insert_into(dialect: str, model: type[Base]) -> Insert:
+    table = table_of(model)
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)

@@ -9,14 +9,13 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import func, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from gateway.rules.model import Severity
 from server.alarms import own
 from server.alarms.texts import DISPATCH_OVERDUE, LOOP_STILL
-from server.db.base import table_of
 from server.db.models import Delivery, DispatchStep, Heartbeat
+from server.db.upsert import insert_into
 from server.notify.policy import DispatchPolicy
 from server.policies import service as policies
 
@@ -83,10 +82,7 @@ def audit(session: Session, *, now: datetime, started: datetime | None = None) -
 
 def beat(session: Session, name: str, *, now: datetime, **detail: int) -> None:
     """Writes that a loop got round."""
-    table = table_of(Heartbeat)
-    dialect = session.get_bind().dialect.name
-    insert = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
-    statement = insert.values(name=name, at=now, detail=detail)
+    statement = insert_into(session, Heartbeat).values(name=name, at=now, detail=detail)
     session.connection().execute(
         statement.on_conflict_do_update(
             index_elements=["name"],

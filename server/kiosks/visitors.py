@@ -16,14 +16,13 @@ from typing import Final
 
 from msgspec.structs import replace
 from sqlalchemy import delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from gateway.wire import AlarmMessage
 from server.clock import from_ms
-from server.db.base import table_of
 from server.db.database import Database
 from server.db.models import KioskVisitor, Occurrence
+from server.db.upsert import insert_missing
 
 VISITOR: Final = "visitor"
 IDS: Final = frozenset(
@@ -81,13 +80,11 @@ def keep(database: Database, seen: Iterable[tuple[str, datetime, str]], *, now: 
     """
     people = {(position_id, at): visitor for position_id, at, visitor in seen}
     with database.write() as session:
-        table, dialect = table_of(KioskVisitor), session.get_bind().dialect.name
-        insert = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
         rows = [
             {"position_id": position_id, "at": at, "visitor": visitor, "kept_at": now}
             for (position_id, at), visitor in people.items()
         ]
-        session.execute(insert.on_conflict_do_nothing(), rows)
+        insert_missing(session, KioskVisitor, rows, index=("position_id", "at"))
     with database.write() as session:
         for (position_id, at), visitor in people.items():
             _write_in(session, position_id, at, visitor)

@@ -6,6 +6,7 @@ that somebody looks before it is needed; the first message that gets through end
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -14,6 +15,7 @@ from gateway.rules.model import Severity
 from server.alarms import own
 from server.alarms.texts import CHANNEL_FAILING
 from server.db.models import ChannelHealth
+from server.db.upsert import insert_missing
 from server.notify.channels import PAGE, Addresses
 from server.notify.policy import ChannelPolicy
 from server.policies import service as policies
@@ -23,10 +25,11 @@ def note(session: Session, channel: str, error: str | None, *, now: datetime) ->
     """Writes what came of one message, and raises or ends the alarm where that changes something."""
     if channel == PAGE:
         return
-    row = session.scalar(select(ChannelHealth).where(ChannelHealth.channel == channel).with_for_update())
+    held = select(ChannelHealth).where(ChannelHealth.channel == channel).with_for_update()
+    row = session.scalar(held)
     if row is None:
-        row = ChannelHealth(channel=channel, ok=True, since=now, failures=0, error="")
-        session.add(row)
+        insert_missing(session, ChannelHealth, [_first(channel, now)], index=("channel",))
+        row = session.scalars(held).one()
     row.checked_at = now
     row.error = "" if error is None else error[:200]
     row.failures = 0 if error is None else row.failures + 1
@@ -64,9 +67,13 @@ def idle(session: Session, addresses: Addresses, *, minutes: int, now: datetime)
         row = rows.get(channel)
         if row is not None and row.checked_at > now - timedelta(minutes=minutes):
             continue
-        if row is None:
-            row = ChannelHealth(channel=channel, ok=True, since=now, failures=0, error="")
-            session.add(row)
-        row.checked_at = now
+        if row is not None:
+            row.checked_at = now
+        elif not insert_missing(session, ChannelHealth, [_first(channel, now)], index=("channel",)):
+            continue
         taken.append(channel)
     return taken
+
+
+def _first(channel: str, now: datetime) -> dict[str, Any]:
+    return {"channel": channel, "checked_at": now, "ok": True, "since": now, "failures": 0, "error": ""}

@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import msgspec
 from sqlalchemy import Row, case, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from server.alarms.texts import GATEWAY_OFFLINE, INACTIVITY
@@ -21,6 +20,7 @@ from server.db.models import (
     UnheardSensor,
     UnprotectedSpan,
 )
+from server.db.upsert import insert_into
 from server.residents import absences as register
 from server.rhythm.core import Fixed
 from server.rhythm.traces import Span
@@ -71,8 +71,10 @@ def put_learned(session: Session, rows: Sequence[dict[str, Any]]) -> None:
     if not rows:
         return
     table = table_of(Rhythm)
-    insert = _insert(session)
-    change = {name: insert.excluded[name] for name in ("learned", "days", "learned_until", "updated_at")}
+    insert = insert_into(session, Rhythm)
+    change: dict[str, Any] = {
+        name: insert.excluded[name] for name in ("learned", "days", "learned_until", "updated_at")
+    }
     change["due_at"] = func.coalesce(table.c.due_at, insert.excluded["due_at"])
     session.connection().execute(
         insert.on_conflict_do_update(index_elements=["resident_id"], set_=change),
@@ -84,7 +86,7 @@ def put_active(session: Session, rows: Sequence[dict[str, Any]]) -> None:
     """Keeps newest activity: rows of resident_id, last_active_at, last_active_point, due_at, updated_at. What
     is older than what is known changes nothing."""
     table = table_of(Rhythm)
-    insert = _insert(session)
+    insert = insert_into(session, Rhythm)
     change = {
         name: insert.excluded[name]
         for name in ("last_active_at", "last_active_point", "due_at", "updated_at")
@@ -241,9 +243,3 @@ def unpack_days(document: Mapping[str, Sequence[str]]) -> list[Day]:
         Day(datetime.fromisoformat(name).date(), int(active, 16), int(missing, 16))
         for name, (active, missing) in sorted(document.items())
     ]
-
-
-def _insert(session: Session) -> Any:
-    table = table_of(Rhythm)
-    postgres = session.get_bind().dialect.name == "postgresql"
-    return postgresql.insert(table) if postgres else sqlite.insert(table)

@@ -1,10 +1,11 @@
 """The pages as people use them: a task appears, is worked to its end, and nobody works on it unawares."""
 
+import asyncio
 import re
 from datetime import timedelta
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from server.places import coarse
 from server.tasks.states import TaskAction
@@ -107,6 +108,30 @@ async def test_cards_stand_in_order_and_a_recurrence_tells_again(street: Site, v
         street.press()
         await expect(page.locator("#task-2.again")).to_contain_text("2 次")
         await expect(cards).to_have_count(3)
+
+
+@pytest.mark.parametrize(("address", "shown"), [("/tasks", "#task-2"), ("/tasks/1", ".holder")])
+async def test_what_happens_before_a_page_hears_of_changes_shows(
+    street: Site, visit: Visit, address: str, shown: str
+) -> None:
+    """A cover opens and somebody takes the press after the page was made and before its stream begins."""
+    street.press()
+    began, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def late(route: Route) -> None:
+        began.set()
+        await goes_on.wait()
+        await route.continue_()
+
+    async with visit("dispatcher", address) as page:
+        await page.route("**/live/**", late)
+        await page.reload()
+        await began.wait()
+        street.open_cover()
+        street.act("carer2", TaskAction.ACKNOWLEDGE)
+        await expect(page.locator(shown)).to_have_count(0)
+        goes_on.set()
+        await expect(page.locator(shown)).to_be_visible()
 
 
 async def test_a_lost_race_says_who_has_it(street: Site, visit: Visit) -> None:

@@ -1,5 +1,6 @@
 """Channels: where people say they are reached, and whether the channels work before they are needed."""
 
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import timedelta
 from pathlib import Path
 
@@ -109,6 +110,19 @@ def test_three_failures_in_a_row_raise_one_alarm_and_one_success_ends_it(staffed
         assert [row.ok for row in health.all_of(session)] == [False]
     noted(staffed, None)
     assert open_alarms(staffed) == [("channel_failing", False)]
+
+
+def test_the_first_failures_of_a_channel_may_come_at_once(staffed: Database) -> None:
+    """Several processes send their first messages: each is counted."""
+    with ThreadPoolExecutor(4) as others:
+        with staffed.write() as session:
+            health.note(session, "sms", "x", now=NOW)
+            waiting = [others.submit(noted, staffed, "x") for _ in range(4)]
+            wait(waiting, timeout=0.2)
+        for one in waiting:
+            one.result()
+    with staffed.read() as session:
+        assert [row.failures for row in health.all_of(session)] == [5]
 
 
 def test_an_idle_channel_is_tried_once_an_hour_and_a_dead_one_shows_before_it_is_needed(

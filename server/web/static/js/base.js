@@ -41,6 +41,11 @@ document.addEventListener("submit", (event) => {
   setTimeout(() => form.removeAttribute("aria-busy"), 16000);
 }, true);
 
+// Who accepts a task and leaves the page in the same second has accepted it.
+document.addEventListener("htmx:before:request", ({ detail: { ctx } }) => {
+  if (ctx.request.body instanceof URLSearchParams) ctx.request.keepalive = true;
+});
+
 for (const name of ["htmx:finally:request", "htmx:error"]) {
   document.addEventListener(name, (event) => event.target.closest?.("form")?.removeAttribute("aria-busy"));
 }

@@ -7,8 +7,9 @@ const WATCH_EVERY_MS = 1000;
 const AGAIN_MS = 3000;
 
 /**
- * Opens `url` and calls `on[event](data)`. `on.resync()` is called whenever changes may have been missed:
- * after every connection but the first, and when the server says so. The page then reads everything again.
+ * Opens `url` and calls `on[event](data)`. `on.resync()` is called whenever changes may have been missed: after
+ * every connection (the first comes later than the page was made), and when the server says so. The page then
+ * reads everything again.
  */
 export function connect(url, on) {
   const pill = document.getElementById("live-pill");
@@ -18,7 +19,6 @@ export function connect(url, on) {
   let source = null;
   let lastSign = Date.now();
   let state = "";
-  let connections = 0;
   let again = 0;
 
   function show(next) {
@@ -42,8 +42,7 @@ export function connect(url, on) {
     source = new EventSource(url);
     source.addEventListener("hello", (event) => {
       heard(event);
-      connections += 1;
-      if (connections > 1) on.resync?.();
+      on.resync?.();
     });
     source.addEventListener("heartbeat", heard);
     source.addEventListener("resync", () => {

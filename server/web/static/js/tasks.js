@@ -93,8 +93,8 @@ async function readAll() {
   const html = await fragment(location.href);
   if (html === null) return;
   const before = new Set(waiting().map((card) => card.id));
-  place.innerHTML = html;
-  window.htmx?.process(place);
+  // A morph leaves what stays the same where it is: a finger on a button, the keyboard's place.
+  await window.htmx.swap({ text: html, target: place, sourceElement: place, swap: "innerMorph" });
   const missed = waiting().filter((card) => !before.has(card.id));
   if (missed.length) {
     ring(missed[0].dataset.severity);
