@@ -36,7 +36,7 @@ WORDS: Final[dict[str, str]] = {
     "live.connecting": "连接中",
     "live.on": "实时",
     "live.off": "已断开",
-    "live.banner": "与服务器的连接已断开，下面的内容可能已过时。",
+    "live.banner": "与服务器的连接已断开，页面上的内容可能已过时。",
     "live.banner_age": "最后一次心跳：",
     "live.banner_help": "正在自动重连。急事请打电话给值班台，或刷新页面。",
     "live.reload": "刷新页面",

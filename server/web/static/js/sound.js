@@ -60,7 +60,7 @@ export function setUpSound(word) {
     await unlock();
     ring("warning");
   });
-  document.addEventListener("pointerdown", () => wanted() && !ready() && unlock(), { once: true });
+  document.addEventListener("click", () => wanted() && !ready() && unlock(), { once: true });
   try {
     context = new AudioContext(); // runs at once where the site is trusted to sound
     context.onstatechange = show;
