@@ -70,6 +70,14 @@ def _channels(context: Context, _started: datetime, at: datetime) -> None:
     probing.try_idle(context.database, AddressBook.of(context.settings), carry, now=at)
 
 
+def _renewed(context: Context, _started: datetime, at: datetime) -> None:
+    renewing.sweep(context.database, now=at)
+
+
+def _left(context: Context, _started: datetime, at: datetime) -> None:
+    losing.sweep(context.database, now=at)
+
+
 def _auditor(context: Context, started: datetime, at: datetime) -> None:
     """The auditor looks after the sweeps, and this one after the auditor."""
     with context.database.write() as session:
@@ -89,8 +97,8 @@ SWEEPS: Final = (
     Sweep("retention", 600.0, retention.sweep),
     Sweep("welfare", 10.0, calls.look),
     Sweep("planned", 10.0, following.sweep),
-    Sweep("renewed", 60.0, renewing.sweep),
-    Sweep("left", 5.0, losing.sweep),
+    Sweep("renewed", 60.0, _renewed),
+    Sweep("left", 5.0, _left),
     Sweep("anew", 60.0, anew.look),
     Sweep("samples", 3_600.0, reviews.sweep),
 )

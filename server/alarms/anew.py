@@ -10,6 +10,7 @@ from gateway.rules.model import TaskKind
 from server.alarms import repository, service, suspending
 from server.context import Context
 from server.db.models import Occurrence, Position
+from server.supervision import apart
 
 MOST: Final = 200
 """Occurrences of one round: the rest waits for the next."""
@@ -34,18 +35,23 @@ def sweep(session: Session, *, now: datetime) -> None:
         .with_for_update(skip_locked=True)
     )
     for occurrence in session.scalars(query).all():
-        occurrence.suspended_until = None
-        place = session.get(Position, occurrence.position_id)
-        if place is None or repository.end_of(session, occurrence.breach) is not None:
-            continue
-        held = occurrence.value["held"]
-        occurrence.suspended_until = suspending.until(
-            session,
-            place.resident_id,
-            rule=occurrence.rule,
-            severity=held["severity"],
-            task_kind=TaskKind(held["task_kind"]),
-            now=now,
-        )
-        if occurrence.suspended_until is None:
-            service.raise_held(session, occurrence, live=True, now=now)
+        with apart(session, "suspended_not_judged", occurrence=occurrence.id):
+            _judge(session, occurrence, now=now)
+
+
+def _judge(session: Session, occurrence: Occurrence, *, now: datetime) -> None:
+    occurrence.suspended_until = None
+    place = session.get(Position, occurrence.position_id)
+    if place is None or repository.end_of(session, occurrence.breach) is not None:
+        return
+    held = occurrence.value["held"]
+    occurrence.suspended_until = suspending.until(
+        session,
+        place.resident_id,
+        rule=occurrence.rule,
+        severity=held["severity"],
+        task_kind=TaskKind(held["task_kind"]),
+        now=now,
+    )
+    if occurrence.suspended_until is None:
+        service.raise_held(session, occurrence, live=True, now=now)

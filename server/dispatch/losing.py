@@ -11,12 +11,12 @@ from typing import Final
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
-from server.context import Context
 from server.db.append import append
-from server.db.database import Change, announce
+from server.db.database import Change, Database, announce
 from server.db.models import Delivery, DispatchStep, Task, TaskEvent, User
 from server.dispatch import planning
 from server.dispatch.core import Happened, StepKind
+from server.supervision import survived
 from server.tasks.states import HELD, UNANSWERED, TaskAction, TaskState, move
 from server.users.roles import LINKS_ONLY, WORKERS
 
@@ -71,15 +71,15 @@ def is_here(user: User | None) -> bool:
     return user is not None and user.disabled_at is None and user.role in _ABLE
 
 
-def sweep(context: Context, _started: datetime, now: datetime) -> None:
+def sweep(database: Database, *, now: datetime) -> None:
     """Takes back what people have who left, and goes on where only they were told."""
-    with context.database.read() as session:
+    with database.read() as session:
         held, waiting = _held(session), _waiting(session, now=now)
     for task_id in held:
-        with context.database.write() as session:
+        with survived("task_not_taken_back", outages=False, task=task_id), database.write() as session:
             take_back(session, task_id, now=now)
     for task_id in waiting:
-        with context.database.write() as session:
+        with survived("task_not_gone_on_with", outages=False, task=task_id), database.write() as session:
             go_on(session, task_id, now=now)
 
 

@@ -14,10 +14,11 @@ from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.orm import Session
 
 from gateway.rules.model import WORST_FIRST, Severity, TaskKind
-from server.context import Context
+from server.db.database import Database
 from server.db.models import Alarm, Attachment, Occurrence, Task
 from server.dispatch import planning
 from server.dispatch.core import Happened
+from server.supervision import survived
 from server.tasks import intake, kinds
 from server.tasks.acts import SUBDISTRICT
 from server.tasks.policy import TaskPolicy
@@ -29,12 +30,12 @@ _MOST: Final = 200
 """Tasks of one round: the rest waits for the next."""
 
 
-def sweep(context: Context, _started: datetime, now: datetime) -> None:
+def sweep(database: Database, *, now: datetime) -> None:
     """Asks again for what still stands."""
-    with context.database.read() as session:
+    with database.read() as session:
         those = due(session, now=now)
     for task_id in those:
-        with context.database.write() as session:
+        with survived("task_not_renewed", outages=False, task=task_id), database.write() as session:
             renew(session, task_id, now=now)
 
 

@@ -11,7 +11,7 @@ from typing import Final
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from server.context import Context
+from server.db.database import Database
 from server.db.models import Shift
 from server.rosters import service
 from server.rosters.core import LOCAL, week_of
@@ -27,10 +27,10 @@ HALF_DAY: Final = timedelta(hours=12)
 BEGINS: Final = timedelta(hours=8)
 
 
-def settle(context: Context, writer: Viewer, *, now: datetime) -> None:
+def settle(database: Database, writer: Viewer, *, now: datetime) -> None:
     """Writes the shifts that are missing of the coming weeks; at first also those of this week's days that
     have passed."""
-    with context.database.write() as session:
+    with database.write() as session:
         for role in COLLEAGUES:
             last = session.scalar(select(func.max(Shift.ends_at)).where(Shift.role == role))
             if last is None:

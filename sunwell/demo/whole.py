@@ -73,7 +73,9 @@ async def running_demo(settings: DemoSettings) -> AsyncIterator[Server]:
         await stack.enter_async_context(server.running())
         token = await asyncio.to_thread(people.settle, server.context)
         await register(server.url, token, street.registry() if street else _lone_registry())
-        await asyncio.to_thread(roster.settle, server.context, desk.manager(server.context), now=now())
+        await asyncio.to_thread(
+            roster.settle, server.context.database, desk.manager(server.context), now=now()
+        )
         if street:
             await asyncio.to_thread(commissioned.settle, server.context)
             await asyncio.to_thread(away.settle, server.context)

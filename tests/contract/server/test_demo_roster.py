@@ -1,12 +1,9 @@
 """The demo's roster: nobody who looks at it finds a gap, at its start or after weeks."""
 
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
-from typing import cast
 
 import pytest
 
-from server.context import Context
 from server.db.database import Database
 from server.rosters import weeks
 from server.rosters.core import LOCAL
@@ -33,11 +30,10 @@ def test_no_page_of_the_roster_is_red_and_each_start_adds_what_is_due(
     for role, colleague in people.COLLEAGUES.items():
         for login, _ in (people.PEOPLE[role], colleague):
             person(database, role, login)
-    context = cast("Context", SimpleNamespace(database=database))
     with database.read() as session:
         assert weeks.ahead(session, now=begin)
     for start in (begin + number * WEEK for number in starts):
-        roster.settle(context, writer, now=start)
+        roster.settle(database, writer, now=start)
         with database.read() as session:
             for later in (start, start + WEEK):
                 assert not weeks.ahead(session, now=later), start

@@ -89,7 +89,7 @@ def test_no_step_is_skipped_and_none_done_twice(
     chance = random.Random(7)
     kills = 0
     works: set[str] = set()  # so long that it has done something: on a busy machine a start takes its time
-    deadline = time.monotonic() + 120 + homes
+    deadline = time.monotonic() + 600 + homes  # who acts where is chance: the last home takes long
     try:
         while not _is_over(staffed, homes):
             assert time.monotonic() < deadline, _counts(staffed)

@@ -3,7 +3,6 @@ an end. On both SQL engines."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import select, update
@@ -51,7 +50,7 @@ def held(database: Database, *, arrived: bool = True) -> None:
 
 def look(database: Database, now: datetime) -> None:
     """The sweep over those who left."""
-    losing.sweep(SimpleNamespace(database=database), now, now)  # type: ignore[arg-type]  # its database alone
+    losing.sweep(database, now=now)
 
 
 def task(database: Database) -> Task:
@@ -275,7 +274,7 @@ def away(database: Database, *, now: datetime) -> None:
 def renew(database: Database, *, now: datetime) -> None:
     """The sweep over what outlasts its task, twice: as two processes do."""
     for _ in range(2):
-        renewing.sweep(SimpleNamespace(database=database), now, now)  # type: ignore[arg-type]  # as above
+        renewing.sweep(database, now=now)
 
 
 def test_what_still_stands_after_its_task_is_asked_for_again_once(staffed: Database) -> None:

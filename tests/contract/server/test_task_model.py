@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
-from types import SimpleNamespace
 from typing import Any, Final
 
 import pytest
@@ -172,7 +171,7 @@ class Life(RuleBasedStateMachine):
             if task.assignee_id is None or TaskState(task.state) not in HELD:
                 return
             self._disable(task.assignee_id, self.now)
-            losing.sweep(SimpleNamespace(database=self.database), self.now, self.now)  # type: ignore[arg-type]
+            losing.sweep(self.database, now=self.now)
             self._disable(task.assignee_id, None)
             with self.database.read() as session:
                 assert session.get_one(Task, task.id).state == TaskState.DISPATCHED
