@@ -30,6 +30,7 @@ from server.timeseries.sqlite import SqliteStore
 from server.timeseries.store import Point
 from server.users import service as users
 from server.users.roles import Role
+from sunwell.running import settle_memory
 from tests.parts.postgres import running_postgres
 from tests.parts.seals import SEALS
 
@@ -68,6 +69,7 @@ async def measure(rounds: int) -> list[dict[str, Any]]:
         await asyncio.to_thread(_fill, database)
         console.print(f"filled in {time.perf_counter() - begun:.0f} s")
         async with _client(database, Path(folder)) as client:
+            settle_memory()  # as the server does when it has started
             found = [await _page(client, name, path, rounds) for name, path in PAGES]
         database.dispose()
     table = Table("page", "p50 ms", "p95 ms", "max ms", "kB", title=f"a year's data, {rounds} times each")

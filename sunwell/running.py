@@ -29,13 +29,13 @@ def until_stopped(
         with suppress(asyncio.CancelledError):  # nobody else cancels the outermost task
             async with part():
                 starting = None
-                _settle_memory()
+                settle_memory()
                 await stop.wait()
 
     asyncio.run(run())
 
 
-def _settle_memory() -> None:
+def settle_memory() -> None:
     """What the start has made (modules, profiles, tables) stays to the end: the search for garbage passes it
     over from now on. Else each full search would stop everything for 0.1 to 0.2 s, presses too."""
     gc.collect()
