@@ -21,6 +21,8 @@ GATEWAY_OFFLINE: Final = "gateway_offline"
 GATEWAY_STORAGE: Final = "gateway_storage"
 GATEWAY_DRIVER: Final = "gateway_driver"
 GATEWAY_TWIN: Final = "gateway_twin"
+CALL_REFUSED: Final = "call_refused"
+ALARM_REFUSED: Final = "alarm_refused"
 DISPATCH_OVERDUE: Final = "dispatch_overdue"
 LOOP_STILL: Final = "loop_still"
 WELFARE_CALL: Final = "welfare_call"
@@ -76,6 +78,25 @@ _SERVER_RULES: Final[dict[str, RuleText]] = {
             "zh": "两台网关以同一名称登录并互相挤下线，可能复制了存储卡。请停用其中一台，重新登记。",
             "en": "Two gateways log in under one name and throw each other out; a card may have been copied. "
             "Switch one off and enrol it anew.",
+        },
+    ),
+    CALL_REFUSED: RuleText(
+        name={"zh": "有人求助，位置未登记", "en": "A call from a place that is not registered"},
+        advise={
+            "zh": "这台网关送来求助，但系统不认得是哪个位置。请立即给该网关所在的住户打电话，联系不上就上门；"
+            "再到“拒收”页查看原文并补登记。",
+            "en": "This gateway passed on a call for help from a place that is not registered. Telephone the "
+            "homes at this gateway now, go there if nobody answers, then look at the refused messages and "
+            "register the place.",
+        },
+    ),
+    ALARM_REFUSED: RuleText(
+        name={"zh": "报警消息无法使用", "en": "Alarms that cannot be used"},
+        advise={
+            "zh": "这台网关送来的报警无法归到任何位置，或内容无法读取，没有派单。"
+            "请到“拒收”页查看原文，核对登记。",
+            "en": "Alarms of this gateway belong to no registered place, or cannot be read: nobody was "
+            "called. Look at the refused messages and at what is registered.",
         },
     ),
     WATER_RISING: RuleText(

@@ -1,4 +1,5 @@
-"""Who is protected through a gateway, and thus not while it, or a driver of it, is down."""
+"""Who is protected through a gateway: nobody while it or a driver of it is down; and one of them called
+where a call for help came from a place that is not registered."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -6,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from server.alarms.texts import GATEWAY_DRIVER, GATEWAY_OFFLINE
+from server.alarms.texts import CALL_REFUSED, GATEWAY_DRIVER, GATEWAY_OFFLINE
 from server.db.models import Alarm, Area, Attachment, Device, Occurrence, Position, Resident
 from server.tasks.views import MASK
 from server.users.roles import Role
@@ -63,9 +64,9 @@ def of_faults(
     alarms: Collection[Alarm],
     occurrences: Collection[Occurrence],
 ) -> Dependents | None:
-    """Whom the open ones of these faults of a gateway leave unprotected; None where they leave nobody so."""
+    """Whom the open ones of these faults of a gateway leave unprotected, or in doubt; None where nobody."""
     rules = {alarm.rule for alarm in alarms if alarm.cleared_at is None}
-    if GATEWAY_OFFLINE in rules:
+    if not rules.isdisjoint((GATEWAY_OFFLINE, CALL_REFUSED)):
         return of_gateway(session, viewer, gateway_id)
     if GATEWAY_DRIVER not in rules:
         return None

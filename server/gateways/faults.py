@@ -78,6 +78,8 @@ def raise_fault(
     now: datetime,
     value: dict[str, Any] | None = None,
     epoch: str | None = None,
+    severity: Severity = Severity.MAJOR,
+    task_kind: TaskKind = TaskKind.MAINTENANCE,
 ) -> None:
     """Opens the fault `rule` of the gateway, or joins it; the same (rule, since) counts once, however many
     servers say so."""
@@ -93,8 +95,8 @@ def raise_fault(
                     source_kind="gateway",
                     source_id=gateway.id,
                     rule=rule,
-                    severity=Severity.MAJOR,
-                    task_kind=TaskKind.MAINTENANCE,
+                    severity=severity,
+                    task_kind=task_kind,
                     subject_kind="gateway",
                     subject_id=gateway.id,
                     area_id=gateway.area_id,

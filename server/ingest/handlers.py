@@ -24,10 +24,11 @@ from server.db.opening import seal_key_file
 from server.errors import InvalidError, NotFoundError
 from server.found import service as found
 from server.gateways import service as gateways
-from server.ingest import quarantine
+from server.ingest import quarantine, refusals
 from server.kiosks import visitors
 from server.kiosks.policy import KioskPolicy
 from server.policies.service import current
+from server.supervision import apart
 
 log = structlog.get_logger(__name__)
 ALARMS = Counter("sunwell_alarm_messages_total", "Alarm messages by what they led to", ["result"])
@@ -135,6 +136,7 @@ def _refuse(
     context: Context, gateway_id: str | None, topic: str, reason: str, detail: str, payload: bytes
 ) -> None:
     log.warning("message_refused", gateway=gateway_id, reason=reason, bytes=len(payload))
+    at = now()
     with context.database.write() as session:
         quarantine.keep(
             session,
@@ -143,5 +145,8 @@ def _refuse(
             reason=reason,
             detail=detail,
             payload=payload,
-            now=now(),
+            now=at,
         )
+        if gateway_id is not None and topic.endswith("/up/alarm"):
+            with apart(session, "refused_alarm_not_told", gateway=gateway_id):
+                refusals.tell(session, gateway_id, payload, now=at)

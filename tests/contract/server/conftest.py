@@ -1,7 +1,8 @@
 """A migrated database on each SQL engine, with one home, one well and one kiosk in it."""
 
+import asyncio
 import shutil
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,12 +11,17 @@ import pytest
 from sqlalchemy import select
 
 from firmware_profiles import Catalogue, load_catalogue
+from server.alarms.texts import RuleTexts
+from server.context import Context
 from server.db.database import Database
 from server.db.migrate import upgrade
 from server.db.models import User
 from server.devices.schemas import DeviceIn
 from server.devices.service import register
+from server.live.bus import Bus
 from server.places import schemas, service
+from server.settings import ServerSettings
+from server.timeseries.sqlite import SqliteStore
 from server.users import service as users
 from server.users import sessions
 from server.users.roles import Role
@@ -100,6 +106,21 @@ def database(request: pytest.FixtureRequest, tmp_path: Path, stages: Stages) -> 
 def street(database: Database) -> Database:
     """The database with gateways gw-1 and gw-2, a button and a fall radar in one home, a well and a kiosk."""
     return database
+
+
+@pytest.fixture
+async def context(street: Database, catalogue: Catalogue, tmp_path: Path) -> AsyncIterator[Context]:
+    """A server's parts around the street, on an embedded store."""
+    store = SqliteStore(tmp_path / "readings.db")
+    yield Context(
+        settings=ServerSettings(data=tmp_path),
+        database=street,
+        store=store,
+        catalogue=catalogue,
+        texts=RuleTexts(catalogue.values()),
+        bus=Bus(asyncio.get_running_loop()),
+    )
+    await store.close()
 
 
 def _lay_street(database: Database, catalogue: Catalogue) -> None:

@@ -1,9 +1,6 @@
 """A device's firmware version decides which variant of its profile reads it; an unknown one is said so."""
 
-import asyncio
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,7 +9,6 @@ from sqlalchemy import select
 
 from firmware_profiles import Catalogue, load_catalogue, parse_profile
 from gateway.wire import DataReading
-from server.alarms.texts import RuleTexts
 from server.app import create_app
 from server.clock import now
 from server.context import Context
@@ -23,9 +19,6 @@ from server.devices.service import register, retire, told_firmware
 from server.errors import InvalidError
 from server.gateways.desired import message
 from server.ingest.firmware import FirmwareReports
-from server.live.bus import Bus
-from server.settings import ServerSettings
-from server.timeseries.sqlite import SqliteStore
 from server.users import service, sessions
 from server.users.roles import Role
 from tests.contract.server.conftest import NOW
@@ -49,21 +42,6 @@ def catalogue() -> Catalogue:
         }
     )
     return Catalogue({**packaged, old.id: old, new.id: new})
-
-
-@pytest.fixture
-async def context(street: Database, catalogue: Catalogue, tmp_path: Path) -> AsyncIterator[Context]:
-    """A server's parts around the street."""
-    store = SqliteStore(tmp_path / "readings.db")
-    yield Context(
-        settings=ServerSettings(data=tmp_path),
-        database=street,
-        store=store,
-        catalogue=catalogue,
-        texts=RuleTexts(catalogue.values()),
-        bus=Bus(asyncio.get_running_loop()),
-    )
-    await store.close()
 
 
 async def shown(context: Context) -> str:

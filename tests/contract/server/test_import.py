@@ -1,14 +1,9 @@
 """A file is written whole or not at all, with every mistake told at once, on both engines."""
 
-import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
-from firmware_profiles import Catalogue
-from server.alarms.texts import RuleTexts
 from server.context import Context
 from server.db.database import Database
 from server.db.models import (
@@ -25,11 +20,8 @@ from server.db.models import (
 from server.errors import ForbiddenError
 from server.importing import service
 from server.importing.service import Report
-from server.live.bus import Bus
 from server.places import upstream
 from server.residents import absences, contacts
-from server.settings import ServerSettings
-from server.timeseries.sqlite import SqliteStore
 from server.users.roles import Role
 from server.users.viewer import Viewer
 from tests.contract.server.conftest import NOW, person
@@ -47,20 +39,6 @@ DEVICES: list[list[object]] = [
     ["id", "gateway_id", "position_id", "profile", "address.topic"],
     ["d-2", "gw-1", "home-2-bed", "tuya-ts0215a-sos", "zigbee2mqtt/sos-2"],
 ]
-
-
-@pytest.fixture
-async def context(street: Database, catalogue: Catalogue, tmp_path: Path) -> AsyncIterator[Context]:
-    store = SqliteStore(tmp_path / "readings.db")
-    yield Context(
-        settings=ServerSettings(data=tmp_path),
-        database=street,
-        store=store,
-        catalogue=catalogue,
-        texts=RuleTexts(catalogue.values()),
-        bus=Bus(asyncio.get_running_loop()),
-    )
-    await store.close()
 
 
 @pytest.fixture

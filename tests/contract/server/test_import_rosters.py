@@ -18,7 +18,6 @@ from server.users.viewer import Viewer
 from tests.contract.server import test_import
 from tests.contract.server.conftest import NOW, person, viewer_of
 
-context = test_import.context
 HEAD = "登录名,姓名,角色,网格编号,站点编号,从,到,连续周数\n"
 GOOD = f"""{HEAD}li,,,area,,2026-03-02 08:00,2026/3/2 16:00,2
 ,wang,调度员,,s1,2026/3/2 16:00,2026-03-03T00:00,

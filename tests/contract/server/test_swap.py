@@ -1,17 +1,13 @@
 """Hardware is replaced at its position; what the old one still says is kept and raises nothing."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from firmware_profiles import Catalogue
 from gateway.rules.model import Severity, TaskKind
 from gateway.wire import AckMessage, AlarmMessage, DataFrame, DataReading, encode
-from server.alarms.texts import RuleTexts
 from server.clock import now, to_ms
 from server.commissioning import hardware, repository
 from server.commissioning.codes import parse
@@ -35,31 +31,13 @@ from server.devices import service as registry
 from server.errors import ConflictError, ForbiddenError, InvalidError
 from server.ingest import handlers
 from server.ingest.frames import Arrived, FrameWriter
-from server.live.bus import Bus
 from server.readings import service as readings
-from server.settings import ServerSettings
-from server.timeseries.sqlite import SqliteStore
 from server.users.roles import Role
 from server.users.viewer import Viewer
 from tests.contract.server.conftest import person
 
 TOPIC = "sunwell/v1/gw-1/up/alarm"
 NEW_EUI = "24e124ffffff0002"
-
-
-@pytest.fixture
-async def context(street: Database, catalogue: Catalogue, tmp_path: Path) -> AsyncIterator[Context]:
-    store = SqliteStore(tmp_path / "readings.db")
-    bus = Bus(asyncio.get_running_loop())
-    yield Context(
-        settings=ServerSettings(data=tmp_path),
-        database=street,
-        store=store,
-        catalogue=catalogue,
-        texts=RuleTexts(catalogue.values()),
-        bus=bus,
-    )
-    await store.close()
 
 
 @pytest.fixture
