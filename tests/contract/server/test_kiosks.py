@@ -120,8 +120,11 @@ async def test_who_it_was_is_nowhere_and_the_fever_is_a_task_with_a_pseudonym(
     handlers.handle_alarm(context, "gw-1", topic, encode(unknown))
     handlers.handle_alarm(context, "gw-1", topic, f'{{"visitor":"{SECRETS[0]}","pic":"{SECRETS[2]}'.encode())
     with screened.read() as session:
-        task = session.scalars(select(Task)).one()
-        assert (task.kind, task.subject_kind, task.subject_id) == ("public_health", "position", "kiosk")
+        told = select(Task.kind, Task.subject_kind, Task.subject_id, Task.rule).order_by(Task.id)
+        assert [tuple(row) for row in session.execute(told)] == [
+            ("public_health", "position", "kiosk", "fever"),
+            ("maintenance", "gateway", "gw-1", "alarm_refused"),
+        ]
         values = {row.rule: row.value for row in session.scalars(select(Occurrence))}
     visitor = values["fever"]["visitor"]
     assert len(visitor) == 16
