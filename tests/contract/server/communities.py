@@ -1,7 +1,6 @@
 """Two communities of one subdistrict with the same things in each; `alfa` and `zulu` stand in every name and
 id of theirs, so that an answer can be searched for the other's."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -16,7 +15,6 @@ from firmware_profiles import Catalogue
 from gateway.rules.model import Severity, TaskKind
 from gateway.wire import AlarmMessage
 from server.alarms import service as alarms
-from server.alarms.texts import RuleTexts
 from server.clock import now, to_ms
 from server.context import Context
 from server.db.database import Database
@@ -42,16 +40,14 @@ from server.db.models import (
 )
 from server.devices.schemas import DeviceIn
 from server.devices.service import register
-from server.live.bus import Bus
 from server.places import schemas, service
 from server.residents.schemas import ContactIn
-from server.settings import ServerSettings
-from server.timeseries.sqlite import SqliteStore
 from server.users import service as users
 from server.users import sessions
 from server.users.roles import Role
 from server.web.pages import ROUTERS
 from tests.contract.server.conftest import NOW
+from tests.parts.context import context_around
 
 HERE, THERE = "alfa", "zulu"
 _PROFILES: Final[dict[str, tuple[str, dict[str, Any]]]] = {
@@ -87,16 +83,8 @@ def staff(database: Database, role: Role, name: str, area_id: str | None) -> int
 async def served(database: Database, catalogue: Catalogue, folder: Path) -> AsyncIterator[Context]:
     """Both laid out, and what a server's pages need."""
     lay(database, catalogue)
-    store = SqliteStore(folder / "readings.db")
-    yield Context(
-        settings=ServerSettings(data=folder, photos=folder / "photos"),
-        database=database,
-        store=store,
-        catalogue=catalogue,
-        texts=RuleTexts(catalogue.values()),
-        bus=Bus(asyncio.get_running_loop()),
-    )
-    await store.close()
+    async with context_around(database, catalogue, folder) as made:
+        yield made
 
 
 def token(database: Database, role: Role, area_id: str | None, name: str = "") -> dict[str, str]:

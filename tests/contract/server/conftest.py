@@ -1,6 +1,5 @@
 """A migrated database on each SQL engine, with one home, one well and one kiosk in it."""
 
-import asyncio
 import shutil
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -11,21 +10,18 @@ import pytest
 from sqlalchemy import select
 
 from firmware_profiles import Catalogue, load_catalogue
-from server.alarms.texts import RuleTexts
 from server.context import Context
 from server.db.database import Database
 from server.db.migrate import upgrade
 from server.db.models import User
 from server.devices.schemas import DeviceIn
 from server.devices.service import register
-from server.live.bus import Bus
 from server.places import schemas, service
-from server.settings import ServerSettings
-from server.timeseries.sqlite import SqliteStore
 from server.users import service as users
 from server.users import sessions
 from server.users.roles import Role
 from server.users.viewer import Viewer
+from tests.parts.context import context_around
 from tests.parts.postgres import Postgres
 from tests.parts.seals import SEALS
 
@@ -111,16 +107,8 @@ def street(database: Database) -> Database:
 @pytest.fixture
 async def context(street: Database, catalogue: Catalogue, tmp_path: Path) -> AsyncIterator[Context]:
     """A server's parts around the street, on an embedded store."""
-    store = SqliteStore(tmp_path / "readings.db")
-    yield Context(
-        settings=ServerSettings(data=tmp_path),
-        database=street,
-        store=store,
-        catalogue=catalogue,
-        texts=RuleTexts(catalogue.values()),
-        bus=Bus(asyncio.get_running_loop()),
-    )
-    await store.close()
+    async with context_around(street, catalogue, tmp_path) as made:
+        yield made
 
 
 def _lay_street(database: Database, catalogue: Catalogue) -> None:

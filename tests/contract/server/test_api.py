@@ -1,6 +1,5 @@
 """The JSON API: nothing open, errors that say what to do, and the resident's details behind a reason."""
 
-import asyncio
 import io
 import os
 from collections.abc import AsyncIterator, Callable
@@ -12,16 +11,11 @@ from fastapi import FastAPI
 from PIL import Image
 from sqlalchemy import select
 
-from firmware_profiles import Catalogue
-from server.alarms.texts import RuleTexts
 from server.app import create_app
 from server.clock import now
 from server.context import Context
 from server.db.database import Database
 from server.db.models import AuditEntry
-from server.live.bus import Bus
-from server.settings import ServerSettings
-from server.timeseries.sqlite import SqliteStore
 from server.users import service, sessions
 from server.users.roles import Role
 from tests.contract.server.test_alarm_record import press, record
@@ -37,19 +31,9 @@ pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 
 @pytest.fixture
-async def app(street: Database, catalogue: Catalogue, tmp_path: Path) -> AsyncIterator[FastAPI]:
+async def app(context: Context) -> FastAPI:
     """The web application around the street's database, without a broker."""
-    store = SqliteStore(tmp_path / "readings.db")
-    context = Context(
-        settings=ServerSettings(data=tmp_path),
-        database=street,
-        store=store,
-        catalogue=catalogue,
-        texts=RuleTexts(catalogue.values()),
-        bus=Bus(asyncio.get_running_loop()),
-    )
-    yield create_app(context)
-    await store.close()
+    return create_app(context)
 
 
 @pytest.fixture

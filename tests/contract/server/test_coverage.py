@@ -1,15 +1,13 @@
 """Who is unprotected, in the record: opened, ended, added up, shown. On both SQL engines."""
 
-import asyncio
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
 
 from firmware_profiles import Catalogue
 from server.alarms import service as alarms
-from server.alarms.texts import GATEWAY_OFFLINE, RuleTexts
+from server.alarms.texts import GATEWAY_OFFLINE
 from server.clock import to_ms
 from server.commissioning.states import Protection
 from server.commissioning.views import positions
@@ -37,11 +35,8 @@ from server.devices.helping import Help
 from server.devices.service import retire
 from server.gateways import faults
 from server.gateways import views as gateways
-from server.live.bus import Bus
 from server.places import service as places
 from server.places.schemas import ResidentIn
-from server.settings import ServerSettings
-from server.timeseries.sqlite import SqliteStore
 from server.timeseries.store import LatestValue, Point
 from server.users.roles import Role
 from server.users.viewer import Viewer
@@ -355,17 +350,8 @@ def test_a_month_lists_the_hours_and_the_retests(street: Database, catalogue: Ca
 
 
 async def test_the_watch_follows_what_happens_and_makes_its_rounds_alone(
-    street: Database, catalogue: Catalogue, tmp_path: Path
+    street: Database, context: Context
 ) -> None:
-    store = SqliteStore(tmp_path / "readings.db")
-    context = Context(
-        settings=ServerSettings(data=tmp_path),
-        database=street,
-        store=store,
-        catalogue=catalogue,
-        texts=RuleTexts(catalogue.values()),
-        bus=Bus(asyncio.get_running_loop()),
-    )
     watch, other = Watch(context), Watch(context)
     sign(street, "home-sos", "home-fall")
     points = [
@@ -380,7 +366,7 @@ async def test_the_watch_follows_what_happens_and_makes_its_rounds_alone(
         )
         for family, position in (("button", "home-sos"), ("fall", "home-fall"))
     ]
-    await store.write(points)
+    await context.store.write(points)
     assert await watch.round(at(1))
     assert not await other.round(at(1) + timedelta(seconds=5)), "one process at a time"
     assert await other.round(at(1) + timedelta(seconds=30))
@@ -397,4 +383,3 @@ async def test_the_watch_follows_what_happens_and_makes_its_rounds_alone(
     task = Change("task", "1", "opened")
     await Watch(context).look([task, Change("gateway", "gw-1")], at(2.1))
     assert causes(street, at(2.1)) == [(Cause.GATEWAY, at(2))]
-    await store.close()

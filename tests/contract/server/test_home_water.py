@@ -18,9 +18,9 @@ from server.devices.service import register
 from server.places import schemas
 from server.places import service as places
 from server.rhythm import water
-from server.timeseries.sqlite import SqliteStore
 from server.timeseries.store import Point
-from tests.contract.server.test_rhythm import LONG_AGO, NOON, _context, press
+from tests.contract.server.test_rhythm import LONG_AGO, NOON, press
+from tests.parts.context import context_around
 
 FIVE = timedelta(minutes=5)
 
@@ -39,9 +39,8 @@ async def context(street: Database, catalogue: Catalogue, tmp_path: Path) -> Asy
             places.put_position(session, position, place, now=LONG_AGO)
             device = DeviceIn(gateway_id="gw-2", position_id=position, profile=profile, address=driver)
             register(session, f"d-{position}", device, catalogue=catalogue, now=LONG_AGO)
-    store = SqliteStore(tmp_path / "readings.db")
-    yield _context(street, catalogue, store, tmp_path)
-    await store.close()
+    async with context_around(street, catalogue, tmp_path) as made:
+        yield made
 
 
 async def metered(context: Context, litres_of: Callable[[int], float]) -> None:

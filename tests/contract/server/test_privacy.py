@@ -1,6 +1,5 @@
 """Whoever sees a resident's details leaves a line; what is kept is exported, and goes for good."""
 
-import asyncio
 import json
 import os
 import re
@@ -16,7 +15,6 @@ from fastapi import FastAPI
 from sqlalchemy import delete, select
 
 from firmware_profiles import Catalogue
-from server.alarms.texts import RuleTexts
 from server.app import create_app
 from server.clock import now
 from server.commissioning import photos as photos_of
@@ -38,19 +36,17 @@ from server.db.models import (
     User,
 )
 from server.errors import ConflictError, ForbiddenError
-from server.live.bus import Bus
 from server.places import service
 from server.places.schemas import ResidentIn
 from server.residents import absences, care, consents, erasure, export, looking, retention
 from server.residents.schemas import AbsenceIn, ContactIn
-from server.settings import ServerSettings
 from server.tasks.states import TaskState
-from server.timeseries.sqlite import SqliteStore
 from server.users import sessions
 from server.users.roles import Role
 from tests.contract.server.communities import page_routes
 from tests.contract.server.conftest import NOW, person, viewer_of
 from tests.contract.server.test_alarm_record import press, record
+from tests.parts.context import context_around
 
 MARKS = ("MARK-PHONE", "MARK-ACCESS", "MARK-NOTES", "MARK-CONTACT", "MARK-NUMBER", "MARK-ABSENCE")
 KNOWN = {
@@ -94,16 +90,8 @@ def fill(database: Database) -> None:
 
 @pytest.fixture
 async def context(staffed: Database, catalogue: Catalogue, tmp_path: Path) -> AsyncIterator[Context]:
-    store = SqliteStore(tmp_path / "readings.db")
-    yield Context(
-        settings=ServerSettings(data=tmp_path, photos=tmp_path / "photos"),
-        database=staffed,
-        store=store,
-        catalogue=catalogue,
-        texts=RuleTexts(catalogue.values()),
-        bus=Bus(asyncio.get_running_loop()),
-    )
-    await store.close()
+    async with context_around(staffed, catalogue, tmp_path) as made:
+        yield made
 
 
 def addresses(app: FastAPI) -> list[str]:

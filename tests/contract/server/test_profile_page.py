@@ -8,16 +8,12 @@ import httpx
 import pytest
 
 from firmware_profiles import Catalogue, parse_profile
-from server.alarms.texts import RuleTexts
 from server.app import create_app
 from server.clock import now
-from server.context import Context
 from server.db.database import Database
-from server.live.bus import Bus
-from server.settings import ServerSettings
-from server.timeseries.sqlite import SqliteStore
 from server.users import service, sessions
 from server.users.roles import Role
+from tests.parts.context import context_around
 from tests.unit.firmware_profiles.making import document, measure
 
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
@@ -41,23 +37,15 @@ async def pages(database: Database, tmp_path: Path) -> AsyncIterator[httpx.Async
             session, login="i", name="i", role=Role.INSTALLER, password="correct horse", now=now()
         )
         token = sessions.new_token(session, user, name="test", expires_at=None, now=now())
-    store = SqliteStore(tmp_path / "readings.db")
-    catalogue = Catalogue({profile.id: profile})
-    context = Context(
-        settings=ServerSettings(data=tmp_path),
-        database=database,
-        store=store,
-        catalogue=catalogue,
-        texts=RuleTexts(catalogue.values()),
-        bus=Bus(asyncio.get_running_loop()),
-    )
-    async with httpx.AsyncClient(
-        transport=httpx.ASGITransport(create_app(context)),
-        base_url="http://sunwell.test",
-        headers={"authorization": f"Bearer {token}"},
-    ) as client:
+    async with (
+        context_around(database, Catalogue({profile.id: profile}), tmp_path) as context,
+        httpx.AsyncClient(
+            transport=httpx.ASGITransport(create_app(context)),
+            base_url="http://sunwell.test",
+            headers={"authorization": f"Bearer {token}"},
+        ) as client,
+    ):
         yield client
-    await store.close()
 
 
 async def paste(pages: httpx.AsyncClient, payload: str) -> str:

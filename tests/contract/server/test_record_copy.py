@@ -25,7 +25,7 @@ from server.timeseries.store import Point, StoredValue
 from server.users.roles import Role
 from tests.contract.server.communities import token
 from tests.contract.server.test_privacy import MARKS, fill
-from tests.contract.server.test_rhythm import _context
+from tests.parts.context import context_around
 
 SINCE = now().replace(microsecond=0) - timedelta(hours=3)
 
@@ -52,13 +52,13 @@ async def context(staffed: Database, catalogue: Catalogue, tmp_path: Path) -> As
     fill(staffed)
     with staffed.write() as session:
         session.get_one(Resident, "r1").created_at = SINCE
-    store = SqliteStore(tmp_path / "readings.db")
-    await store.write([reading(number, battery=80.5 - number / 1000) for number in range(5_000)])
-    await store.write([reading(-60, battery=1.0), reading(1, "well", level=3.0)])
-    await store.write([reading(5_000, **{"action.text": "=emergency", "battery.status": "bad"})])
-    await store.write([reading(1, "home-fall", online=1.0)])
-    yield _context(staffed, catalogue, store, tmp_path)
-    await store.close()
+    async with context_around(staffed, catalogue, tmp_path) as made:
+        store = made.store
+        await store.write([reading(number, battery=80.5 - number / 1000) for number in range(5_000)])
+        await store.write([reading(-60, battery=1.0), reading(1, "well", level=3.0)])
+        await store.write([reading(5_000, **{"action.text": "=emergency", "battery.status": "bad"})])
+        await store.write([reading(1, "home-fall", online=1.0)])
+        yield made
 
 
 @pytest.fixture

@@ -12,14 +12,13 @@ from firmware_profiles import Catalogue
 from gateway.rules.model import Severity, TaskKind
 from gateway.wire import AlarmMessage, DataReading
 from server.alarms import service as alarms
-from server.alarms.texts import INACTIVITY, RuleTexts
+from server.alarms.texts import INACTIVITY
 from server.clock import to_ms
 from server.context import Context
 from server.db.database import Database
 from server.db.models import Absence, Alarm, Gateway, Occurrence, Rhythm, Task, TaskEvent
 from server.devices.schemas import DeviceIn
 from server.devices.service import register
-from server.live.bus import Bus
 from server.places import schemas
 from server.places import service as places
 from server.rhythm import learning, repository, watching
@@ -30,7 +29,6 @@ from server.rhythm.signs import signs_of, silent_after_ms
 from server.rhythm.traces import days_of, trace
 from server.rhythm.usual import SLOT, slots_of
 from server.rhythm.watches import Sensor, Watch, watches
-from server.settings import ServerSettings
 from server.tasks import service as tasks
 from server.tasks.states import TaskAction
 from server.timeseries.influx import InfluxStore
@@ -38,6 +36,7 @@ from server.timeseries.sqlite import SqliteStore
 from server.timeseries.store import Point, TimeSeriesStore
 from server.users.roles import Role
 from tests.contract.server.conftest import person
+from tests.parts.context import context_around
 from tests.unit.server.rhythm.lives import POLICY, Habits, days, moment
 
 TODAY = date(2026, 3, 20)
@@ -64,20 +63,8 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 @pytest.fixture
 async def context(street: Database, catalogue: Catalogue, tmp_path: Path) -> AsyncIterator[Context]:
     """A server's parts on an embedded store, with resident r2 whose room has a presence sensor."""
-    opened = SqliteStore(tmp_path / "readings.db")
-    yield _context(_moved_in(street, catalogue), catalogue, opened, tmp_path)
-    await opened.close()
-
-
-def _context(database: Database, catalogue: Catalogue, store: TimeSeriesStore, data: Path) -> Context:
-    return Context(
-        settings=ServerSettings(data=data),
-        database=database,
-        store=store,
-        catalogue=catalogue,
-        texts=RuleTexts(catalogue.values()),
-        bus=Bus(asyncio.get_running_loop()),
-    )
+    async with context_around(_moved_in(street, catalogue), catalogue, tmp_path) as made:
+        yield made
 
 
 def _moved_in(database: Database, catalogue: Catalogue) -> Database:

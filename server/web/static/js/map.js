@@ -6,6 +6,7 @@ import { baseMap, drawStations, drawStreet, icon, places, text } from "./street.
 
 const GATHER_MS = 250; // changes that come together are read once
 const ANYWAY_MS = 30000; // freshness changes without an event
+const ALONE_MS = 2000; // where no stream begins, which would have it read
 
 window.addEventListener("load", () => {
   const element = document.getElementById("map");
@@ -112,7 +113,7 @@ window.addEventListener("load", () => {
   }
 
   map.setView([31.23, 121.47], 17);
-  refresh();
+  setTimeout(() => asked || refresh(), ALONE_MS);
   map.on("moveend", () => large && soon());
   setInterval(() => document.hidden || refresh(), ANYWAY_MS);
   connect(element.dataset.live, { change: soon, resync: refresh });
