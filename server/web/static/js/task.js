@@ -6,7 +6,8 @@ import { connect } from "./live.js";
 import { placeMap } from "./street.js";
 
 const CHART_EVERY_MS = 20000;
-let answered = false;
+const ANSWERED_MS = 2000; // the answer and what others did at the same time come in any order
+let answered = -ANSWERED_MS;
 const page = () => document.getElementById("task-page");
 
 function refresh() {
@@ -40,15 +41,14 @@ document.addEventListener("htmx:after:request", (event) => {
   if (!form || event.detail.ctx.response.status >= 400) return;
   form.reset();
   form.closest("details")?.removeAttribute("open");
-  answered = true;
+  answered = performance.now();
 });
 
 // The step that was taken is gone from the page, and the keyboard's place with it: the next one comes after this.
 document.addEventListener("htmx:after:swap", () => {
-  if (answered && document.activeElement === document.body) {
+  if (performance.now() - answered < ANSWERED_MS && document.activeElement === document.body) {
     document.querySelector(".acts")?.focus({ preventScroll: true });
   }
-  answered = false;
 });
 
 // Two answers may overtake each other: an older state never covers a newer one.

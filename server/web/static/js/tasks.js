@@ -50,7 +50,10 @@ function elsewhere(card) {
   return Boolean(level) && card.dataset.level !== level;
 }
 
+let changes = 0; // cards that came by the stream or as an answer
+
 function arrived(html) {
+  changes += 1;
   const holder = document.createElement("template");
   holder.innerHTML = html;
   const card = holder.content.firstElementChild;
@@ -90,8 +93,12 @@ function leave(known, card) {
 }
 
 async function readAll() {
-  const html = await fragment(location.href);
-  if (html === null) return;
+  let html, known;
+  do { // what came meanwhile is newer than what was read
+    known = changes;
+    html = await fragment(location.href);
+    if (html === null) return;
+  } while (known !== changes);
   const before = new Set(waiting().map((card) => card.id));
   // A morph leaves what stays the same where it is: a finger on a button, the keyboard's place.
   await window.htmx.swap({ text: html, target: place, sourceElement: place, swap: "innerMorph" });
@@ -103,7 +110,8 @@ async function readAll() {
   counted();
 }
 
-document.addEventListener("htmx:after:swap", () => {
+document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
+  if (ctx.target !== place) changes += 1;
   for (const card of place.querySelectorAll(".card")) {
     if (card.parentElement.dataset.group !== card.dataset.group) put(card);
   }
