@@ -6,7 +6,7 @@ import { connect } from "./live.js";
 import { placeMap } from "./street.js";
 
 const CHART_EVERY_MS = 20000;
-const ANSWERED_MS = 2000; // the answer and what others did at the same time come in any order
+const ANSWERED_MS = 5000; // the answer and what others did at the same time come in any order
 let answered = -ANSWERED_MS;
 const page = () => document.getElementById("task-page");
 
@@ -35,13 +35,17 @@ document.addEventListener("close", (event) => {
   drawer().closest("details")?.removeAttribute("open");
 }, true);
 
+// Noted here: the stream may have taken the form away before its own answer comes.
+document.addEventListener("submit", () => {
+  answered = performance.now();
+}, true);
+
 // What was typed stays while others act (the morph keeps it); what was sent goes.
 document.addEventListener("htmx:after:request", (event) => {
   const form = event.target.closest?.("form");
   if (!form || event.detail.ctx.response.status >= 400) return;
   form.reset();
   form.closest("details")?.removeAttribute("open");
-  answered = performance.now();
 });
 
 // The step that was taken is gone from the page, and the keyboard's place with it: the next one comes after this.
