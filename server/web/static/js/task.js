@@ -50,7 +50,7 @@ document.addEventListener("htmx:after:request", (event) => {
 
 // The step that was taken is gone from the page, and the keyboard's place with it: the next one comes after this.
 document.addEventListener("htmx:after:swap", () => {
-  if (performance.now() - answered < ANSWERED_MS && document.activeElement === document.body) {
+  if (performance.now() - answered < ANSWERED_MS && !page().contains(document.activeElement)) {
     document.querySelector(".acts")?.focus({ preventScroll: true });
   }
 });
