@@ -16,6 +16,26 @@ from tests.parts.browser import DESK, PHONE, WALL, View, wider_than_window
 LIVE = "#live-pill[data-state=live]"
 LONG_MS = 30_000
 """Far more than an answer takes, also beside other work."""
+SLOW_STREAM = """
+const count = (what) => { document.body.dataset[what] = Number(document.body.dataset[what] ?? 0) + 1; };
+const listen = EventSource.prototype.addEventListener;
+EventSource.prototype.addEventListener = function (name, heard) {
+  if (name !== "task") return listen.call(this, name, heard);
+  return listen.call(this, name, async (event) => {
+    while (!document.getElementById("task-1")) await new Promise((next) => setTimeout(next, 50));
+    heard(event);
+    await new Promise((next) => setTimeout(next));
+    count("came");
+  });
+};
+addEventListener("DOMContentLoaded", () => {
+  const say = document.getElementById("say-critical");
+  new MutationObserver(() => count("told")).observe(say, { childList: true });
+});
+"""
+"""The messages of a task come when the page shows it; counted, as is what a screen reader is told."""
+BEGINS_MS = 500
+"""More than a script that has arrived takes to begin."""
 
 
 async def test_a_press_appears_and_is_worked_to_its_end(street: Site, visit: Visit) -> None:
@@ -35,6 +55,7 @@ async def test_a_press_appears_and_is_worked_to_its_end(street: Site, visit: Vis
             "href", "tel:02165430001"
         )
         await expect(page.locator(".advise")).to_be_in_viewport(ratio=1)
+        await expect(page.locator("#act-depart[data-htmx-powered]")).to_be_attached()
         await page.get_by_role("button", name="出发").click()
         await expect(page.locator("#task-state")).to_contain_text("在路上")
         await expect(page.locator(".acts:focus-within")).to_have_count(1)  # a keyboard goes on from there
@@ -134,6 +155,31 @@ async def test_what_happens_before_a_page_hears_of_changes_shows(
         await expect(page.locator(shown)).to_be_visible()
 
 
+async def test_what_was_read_and_then_comes_by_the_stream_is_told_once(street: Site, visit: Visit) -> None:
+    """The list that a stream's beginning reads may have the task whose message is still on its way."""
+    began, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def late(route: Route) -> None:
+        if "hx-request" in route.request.headers:
+            began.set()
+            await goes_on.wait()
+        await route.continue_()
+
+    async with visit("dispatcher", "/devices") as page:
+        await page.add_init_script(SLOW_STREAM)
+        await page.route("**/tasks", late)
+        await page.goto("/tasks")
+        await began.wait()
+        street.press()
+        goes_on.set()
+        await expect(page.locator("body[data-came]")).to_be_attached()
+        await expect(page.locator("body[data-told='1']")).to_be_attached()
+        await expect(page.locator("#task-1.fresh")).to_be_visible()
+        await expect(page.locator("#say-critical")).to_contain_text("新任务")
+        street.press()
+        await expect(page.locator("#say-critical")).to_contain_text("再次报警")
+
+
 async def test_a_lost_race_says_who_has_it(street: Site, visit: Visit) -> None:
     """Two press the button; the second learns the first one's name and sees the new state."""
     street.press()
@@ -163,7 +209,7 @@ async def test_an_open_task_follows_what_others_do(street: Site, visit: Visit) -
         await expect(page.locator("#chart.words")).to_contain_text("没有可画的读数")
         await page.locator("#act-note button").click()
         await expect(page.locator(".timeline")).to_contain_text("家属在路上")
-        assert await page.locator("#act-note textarea").input_value() == ""
+        await expect(page.locator("#act-note textarea")).to_have_value("")  # when the answer comes
 
 
 async def test_a_lost_connection_is_told_and_nothing_is_missed(street: Site, visit: Visit) -> None:
@@ -190,6 +236,31 @@ async def test_a_double_tap_is_one_request(street: Site, visit: Visit) -> None:
         await page.locator("#task-1").get_by_role("button", name="接单").dblclick()
         await expect(page.locator("#task-1")).to_contain_text("由我处理")
         assert asked == ["POST"]
+    assert street.task().version == 2
+
+
+@pytest.mark.parametrize(("address", "script"), [("/tasks", "tasks.js"), ("/tasks/1", "task.js")])
+async def test_nothing_is_sent_by_scripts_before_the_pages_own_listens(
+    street: Site, visit: Visit, address: str, script: str
+) -> None:
+    """While the page's script is on its way, its forms are plain ones, which always work."""
+    street.press()
+    goes_on = asyncio.Event()
+
+    async def late(route: Route) -> None:
+        await goes_on.wait()
+        await route.continue_()
+
+    async with visit("carer", address) as page:
+        await page.route(f"**/js/{script}*", late)
+        async with page.expect_request_finished(lambda request: "htmx" in request.url):
+            await page.reload(wait_until="commit")
+        await page.wait_for_timeout(BEGINS_MS)
+        async with page.expect_request(lambda request: request.method == "POST") as sent:
+            await page.locator("#task-1, #task-page").get_by_role("button", name="接单").click()
+        assert (await sent.value).is_navigation_request()
+        goes_on.set()
+        await expect(page.locator(".holder")).to_contain_text("由我处理")
     assert street.task().version == 2
 
 

@@ -18,9 +18,10 @@ DEPLOY = REPOSITORY / "deploy"
 START_S = 30.0
 """How long a part may take to answer. All of them need well under 3 s on an idle machine."""
 STOP_S = 10.0
-PORTS = range(10_000, 32_000)
-"""Below those that the system gives to connections: nobody gets one between its choice and its use, and two
-test runs hardly ever choose the same."""
+PORTS = range(11_000, 32_000)
+"""Above those that no browser opens (the Fetch standard's "bad ports", of which 10080 is the highest), below
+those that the system gives to connections: nobody gets one between its choice and its use, and two test runs
+hardly ever choose the same."""
 _given: set[int] = set()
 
 

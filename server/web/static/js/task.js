@@ -42,8 +42,9 @@ document.addEventListener("submit", () => {
 
 // What was typed stays while others act (the morph keeps it); what was sent goes.
 document.addEventListener("htmx:after:request", (event) => {
-  const form = event.target.closest?.("form");
-  if (!form || event.detail.ctx.response.status >= 400) return;
+  const { response, sourceElement } = event.detail.ctx; // the stream may have taken the form off the page
+  const form = sourceElement.closest?.("form");
+  if (!form || response.status >= 400) return;
   form.reset();
   form.closest("details")?.removeAttribute("open");
 });

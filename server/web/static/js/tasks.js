@@ -64,7 +64,9 @@ function arrived(html) {
     counted();
     return;
   }
-  const news = NEWS.has(card.dataset.what);
+  const again = known && card.dataset.what !== "opened";
+  const told = known && !again && known.classList.contains("fresh"); // by what was read when the stream began
+  const news = NEWS.has(card.dataset.what) && !told;
   if (card.dataset.group === "ended") {
     if (known) leave(known, card);
     return;
@@ -72,13 +74,13 @@ function arrived(html) {
   const focused = known?.contains(document.activeElement);
   if (known) known.replaceWith(card);
   put(card);
-  if (news) card.classList.add(known ? "again" : "fresh");
+  if (news || told) card.classList.add(again ? "again" : "fresh");
   if (focused) card.querySelector("button, a")?.focus();
   window.htmx?.process(card);
   counted();
   if (news) {
     ring(card.dataset.severity);
-    say(card, Boolean(known));
+    say(card, again);
   }
 }
 
@@ -104,6 +106,7 @@ async function readAll() {
   await window.htmx.swap({ text: html, target: place, sourceElement: place, swap: "innerMorph" });
   const missed = waiting().filter((card) => !before.has(card.id));
   if (missed.length) {
+    for (const card of missed) card.classList.add("fresh");
     ring(missed[0].dataset.severity);
     say(missed[0], false);
   }
@@ -120,11 +123,12 @@ document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
 
 setUpSound(word);
 counted();
-if (place.dataset.still !== "true") {
-  connect(place.dataset.live, { task: arrived, resync: readAll });
+if (place.dataset.still === "true") {
+  connect(place.dataset.live, {});
+} else {
+  // When htmx is there too: what is read anew is put in its place by it.
+  document.addEventListener("DOMContentLoaded", () => connect(place.dataset.live, { task: arrived, resync: readAll }));
   setInterval(() => {
     if (waiting().some((card) => card.dataset.severity === "critical")) ring("critical");
   }, AGAIN_EVERY_MS);
-} else {
-  connect(place.dataset.live, {});
 }
