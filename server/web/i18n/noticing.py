@@ -6,6 +6,9 @@ ZH: Final[dict[str, str]] = {
     "nav.notices": "我的通知",
     "notices.title": "怎样通知{name}",
     "notices.order": "按这个顺序尝试，前一个失败就换下一个。",
+    "notices.no_links": "系统还没有设置对外网址，消息里没有链接：没有登录账号的人（志愿者、家属）都通知不到。"
+    "请系统管理员设置 SUNWELL_SERVER_PUBLIC_URL。",
+    "notices.no_address": "没有登录账号，也没有号码或账号：通知不到。请在下面填写。",
     "notices.channel.push": "浏览器推送",
     "notices.channel.page": "打开的网页",
     "notices.push": "浏览器推送",
@@ -36,6 +39,9 @@ EN: Final[dict[str, str]] = {
     "nav.notices": "My messages",
     "notices.title": "How {name} is told",
     "notices.order": "Tried in this order; when one fails, the next.",
+    "notices.no_links": "No public address has been set, so messages carry no links: whoever has no log-in "
+    "(volunteers, relatives) cannot be told. Ask an administrator to set SUNWELL_SERVER_PUBLIC_URL.",
+    "notices.no_address": "No log-in and no number or account: cannot be told. Enter one below.",
     "notices.channel.push": "Browser push",
     "notices.channel.page": "Open pages",
     "notices.push": "Browser push",

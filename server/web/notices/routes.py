@@ -169,6 +169,7 @@ def _page(
         person=user,
         own=user_id == viewer.user_id,
         order=book.ways(user.login, user.role),
+        links=book.links,
         entered=mine,
         gateways=sorted(book.gateways),
         browsers=browsers,

@@ -49,6 +49,7 @@ def listed(request: Request, context: GetContext, viewer: GetViewer, q: str = ""
         here="people:list",
         people=found,
         unreachable={each.id for each in found if not known.ways(each.login or "", each.role)},
+        links=known.links,
         places=_places(context),
         q=q,
         role=role,

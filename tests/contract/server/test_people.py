@@ -1,6 +1,7 @@
 """People as managers write them, rosters with swaps, and what everybody changes of themselves."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import httpx
@@ -33,6 +34,14 @@ def log_in(database: Database, login: str, password: str) -> str:
     """A log-in's token."""
     with database.write() as session:
         return users.log_in(session, Throttle(), login=login, password=password, client="x", now=NOW)
+
+
+def headers(database: Database, login: str) -> dict[str, str]:
+    """Those of a person's program."""
+    with database.write() as session:
+        user = session.scalars(select(User).where(User.login == login)).one()
+        token = sessions.new_token(session, user, name="t", expires_at=None, now=now())
+    return {"authorization": f"Bearer {token}"}
 
 
 def shift(user_id: int, begins_h: float, ends_h: float, **more: object) -> ShiftIn:
@@ -188,13 +197,7 @@ def test_a_swap_is_asked_answered_once_and_kept(staffed: Database) -> None:
 async def test_people_and_rosters_have_their_api(
     app: FastAPI, client: httpx.AsyncClient, staffed: Database
 ) -> None:
-    def headers(login: str) -> dict[str, str]:
-        with staffed.write() as session:
-            user = session.scalars(select(User).where(User.login == login)).one()
-            token = sessions.new_token(session, user, name="t", expires_at=None, now=now())
-        return {"authorization": f"Bearer {token}"}
-
-    sun, li = await asyncio.to_thread(headers, "sun"), await asyncio.to_thread(headers, "li")
+    sun, li = [await asyncio.to_thread(headers, staffed, login) for login in ("sun", "li")]
     made = await client.post(
         "/api/v1/people", headers=sun, json={"name": "王芳", "role": "relative", "logs_in": False}
     )
@@ -211,6 +214,28 @@ async def test_people_and_rosters_have_their_api(
     assert (await client.get("/api/v1/rosters/gaps", headers=li)).json()
     assert len((await client.get("/api/v1/rosters", headers=li)).json()) == 7
     assert (await client.patch("/api/v1/me", headers=li, json={"language": "en"})).status_code == 204
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("address", "why"),
+    [("", "SUNWELL_SERVER_PUBLIC_URL"), ("https://sunwell.example", "也没有号码或账号")],
+)
+async def test_who_cannot_be_told_is_shown_with_the_reason(
+    app: FastAPI, client: httpx.AsyncClient, staffed: Database, address: str, why: str
+) -> None:
+    """A volunteer has nothing but links: these need an address of the pages, and one of the volunteer."""
+    context = app.state.context
+    app.state.context = replace(context, settings=context.settings.model_copy(update={"public_url": address}))
+    neighbour = PersonIn(name="邻居", role=Role.VOLUNTEER)
+    with staffed.write() as session:
+        made = people.add(session, viewer_of(staffed, "sun"), neighbour, now=NOW)
+    sun = await asyncio.to_thread(headers, staffed, "sun")
+    listed = (await client.get("/people", headers=sun)).text
+    assert listed.count("通知不到</span>") == 1
+    assert ("SUNWELL_SERVER_PUBLIC_URL" in listed) == (not address)
+    assert why in (await client.get(f"/notices/{made.id}", headers=sun)).text
+    assert "通知不到" not in (await client.get("/notices", headers=sun)).text
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
