@@ -31,6 +31,8 @@ from tests.contract.server.test_deliveries import _sender
 from tests.contract.server.test_dispatch import LI_HAS, act, at, planned, put, sends, told, work
 
 Said = list[tuple[str, str, str]]
+LONG_S = 60.0
+"""Far more than a thread takes to begin, also beside other work."""
 
 
 class Threads(ThreadPoolExecutor):
@@ -120,18 +122,20 @@ def test_a_channel_that_hangs_holds_up_no_other_and_its_messages_go_on_to_the_ne
     staffed: Database, executor: Threads
 ) -> None:
     _backlog(staffed, "sms", 3 * PLACES)
-    released = threading.Event()
+    hanging, released = threading.Semaphore(0), threading.Event()
     said: Said = []
 
     def carry(url: str, title: str, body: str) -> None:
         if url.endswith("/b"):  # sms
-            released.wait(20)
+            hanging.release()
+            released.wait(LONG_S)
         said.append((url, title, body))
 
     sender = replace(_sender(staffed, LI_HAS, []), carry=carry)
     try:
         assert sender.round(executor, now=at(1)) == PLACES + 1  # and li's own, by ntfy
-        wait(executor.begun, timeout=10, return_when=FIRST_COMPLETED)
+        assert all(hanging.acquire(timeout=LONG_S) for _ in range(PLACES))
+        wait(executor.begun, timeout=LONG_S, return_when=FIRST_COMPLETED)
         assert sender.round(executor, now=at(2)) == 0  # no more than its places
         assert sender.round(executor, now=at(12)) == 2 * PLACES  # given up; those that wait are not asked for
         assert [url for url, _, _ in said] == ["json://127.0.0.1/a"]
