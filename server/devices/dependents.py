@@ -2,7 +2,7 @@
 where a call for help came from a place that is not registered."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -28,10 +28,12 @@ class Dependent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dependents:
-    """All of them, those at high risk first; a wall is told only how many."""
+    """All of them, those at high risk first; a wall is told only how many. `called`: one of them may have
+    called for help; they are unprotected otherwise."""
 
     count: int
     listed: tuple[Dependent, ...]
+    called: bool = False
 
 
 def of_gateway(
@@ -66,7 +68,9 @@ def of_faults(
 ) -> Dependents | None:
     """Whom the open ones of these faults of a gateway leave unprotected, or in doubt; None where nobody."""
     rules = {alarm.rule for alarm in alarms if alarm.cleared_at is None}
-    if not rules.isdisjoint((GATEWAY_OFFLINE, CALL_REFUSED)):
+    if CALL_REFUSED in rules:
+        return replace(of_gateway(session, viewer, gateway_id), called=True)
+    if GATEWAY_OFFLINE in rules:
         return of_gateway(session, viewer, gateway_id)
     if GATEWAY_DRIVER not in rules:
         return None

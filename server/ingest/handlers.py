@@ -147,6 +147,6 @@ def _refuse(
             payload=payload,
             now=at,
         )
-        if gateway_id is not None and topic.endswith("/up/alarm"):
+        if gateway_id is not None and parse_topic(topic)[1] == "up/alarm":
             with apart(session, "refused_alarm_not_told", gateway=gateway_id):
                 refusals.tell(session, gateway_id, payload, now=at)

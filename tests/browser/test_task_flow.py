@@ -34,6 +34,13 @@ addEventListener("DOMContentLoaded", () => {
 });
 """
 """The messages of a task come when the page shows it; counted, as is what a screen reader is told."""
+DEAF = """
+const listen = EventSource.prototype.addEventListener;
+EventSource.prototype.addEventListener = function (name, heard) {
+  return listen.call(this, name, (event) => event.data?.includes('id="task-2"') || heard(event));
+};
+"""
+"""What the stream says of the second task is lost."""
 BEGINS_MS = 500
 """More than a script that has arrived takes to begin."""
 
@@ -153,6 +160,42 @@ async def test_what_happens_before_a_page_hears_of_changes_shows(
         await expect(page.locator(shown)).to_have_count(0)
         goes_on.set()
         await expect(page.locator(shown)).to_be_visible()
+
+
+async def test_what_was_missed_shows_although_more_happens_while_it_is_read(
+    street: Site, visit: Visit
+) -> None:
+    """A list that is older than what came meanwhile may have what nothing else brings."""
+    reads_again = asyncio.Event()
+    readings = 0
+
+    async def reads(route: Route) -> None:
+        nonlocal readings
+        if "hx-request" not in route.request.headers:
+            await route.continue_()
+            return
+        readings += 1
+        if readings > 1:
+            await reads_again.wait()
+            await route.continue_()
+            return
+        street.press()
+        old = await route.fetch()
+        street.press(FALL)
+        await expect(page.locator("#task-3")).to_be_visible()
+        await route.fulfill(response=old)
+
+    street.open_cover()
+    async with visit("dispatcher", "/devices") as page:
+        await page.add_init_script(DEAF)
+        await page.route("**/tasks", reads)
+        await page.goto("/tasks")
+        await expect(page.locator("#task-2")).to_be_visible()
+        await expect(page.locator("#say-critical")).to_contain_text("紧急呼叫")
+        cards = page.locator("[data-group=waiting] .card")
+        ids = await cards.evaluate_all("cards => cards.map(card => card.id)")
+        assert ids == ["task-2", "task-3", "task-1"]
+        reads_again.set()
 
 
 async def test_what_was_read_and_then_comes_by_the_stream_is_told_once(street: Site, visit: Visit) -> None:

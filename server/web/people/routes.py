@@ -48,7 +48,9 @@ def listed(request: Request, context: GetContext, viewer: GetViewer, q: str = ""
         viewer,
         here="people:list",
         people=found,
-        unreachable={each.id for each in found if not known.ways(each.login or "", each.role)},
+        unreachable={
+            each.id for each in found if not each.disabled and not known.ways(each.login or "", each.role)
+        },
         links=known.links,
         places=_places(context),
         q=q,

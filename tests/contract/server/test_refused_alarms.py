@@ -11,7 +11,7 @@ from server.alarms import service
 from server.clock import now
 from server.context import Context
 from server.db.database import Database
-from server.db.models import Alarm, Gateway, QuarantinedMessage, Task
+from server.db.models import Alarm, QuarantinedMessage, Task
 from server.devices import dependents
 from server.ingest import handlers
 from server.tasks import service as tasks
@@ -113,4 +113,3 @@ async def test_what_our_own_code_fails_on_is_told_too(
     handlers.set_aside(context, TOPIC.format("gw-2"), "ValueError", message)
     with context.database.read() as session:
         assert session.scalars(select(QuarantinedMessage.gateway_id)).all() == ["gw-1", "gw-2"]
-        assert session.get_one(Gateway, "gw-2")

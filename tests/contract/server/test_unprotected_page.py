@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import httpx
+import msgspec
 import pytest
 from sqlalchemy import select
 
@@ -11,9 +12,11 @@ from gateway.wire import DriverHealth
 from server.db.database import Database
 from server.db.models import Gateway, Resident, Task
 from server.gateways import service
+from server.ingest import refusals
 from server.users.roles import Role
 from tests.contract.server.test_api import app, client, token
 from tests.contract.server.test_gateway_faults import AWAY, FULL, GRACE, after, report
+from tests.contract.server.test_ingest import pressed
 
 __all__ = ["app", "client", "token"]
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
@@ -65,6 +68,18 @@ async def test_a_driver_that_is_down_concerns_those_whose_devices_it_reads(
     text = await page(client, street, token(Role.MAINTENANCE))
     assert HEADING in text
     assert ("没有老人的设备经由这里" not in text) is listed
+
+
+async def test_a_call_from_an_unregistered_place_names_who_may_have_called(
+    client: httpx.AsyncClient, token: Headers, street: Database
+) -> None:
+    """They are not unprotected: they are to be telephoned at once."""
+    with street.write() as session:
+        refusals.tell(session, "gw-1", msgspec.json.encode(pressed(1, position="nowhere")), now=after(0))
+    text = await page(client, street, token(Role.DISPATCHER))
+    assert "可能求助的老人" in text
+    assert HEADING not in text
+    assert "没有老人的设备经由这里" not in text
 
 
 async def test_a_full_card_leaves_nobody_unprotected(

@@ -6,6 +6,7 @@ import { ring, setUpSound } from "./sound.js";
 
 const AGAIN_EVERY_MS = 30000; // a critical task that nobody has taken rings again
 const LEAVES_AFTER_MS = 4000;
+const READ_AGAIN_MS = 1000;
 const NEWS = new Set(["opened", "recurred", "escalated", "expire", "unanswered"]);
 
 const place = document.getElementById("board-place");
@@ -94,16 +95,29 @@ function leave(known, card) {
   }, LEAVES_AFTER_MS);
 }
 
+/** Puts in their places the cards of a list that the page lacks. */
+function add(html) {
+  const holder = document.createElement("template");
+  holder.innerHTML = html;
+  for (const card of holder.content.querySelectorAll(".card")) {
+    if (document.getElementById(card.id)) continue;
+    put(card);
+    window.htmx.process(card);
+  }
+}
+
 async function readAll() {
-  let html, known;
-  do { // what came meanwhile is newer than what was read
-    known = changes;
-    html = await fragment(location.href);
-    if (html === null) return;
-  } while (known !== changes);
+  const known = changes;
+  const html = await fragment(location.href);
+  if (html === null) return;
   const before = new Set(waiting().map((card) => card.id));
-  // A morph leaves what stays the same where it is: a finger on a button, the keyboard's place.
-  await window.htmx.swap({ text: html, target: place, sourceElement: place, swap: "innerMorph" });
+  if (known === changes) {
+    // A morph leaves what stays the same where it is: a finger on a button, the keyboard's place.
+    await window.htmx.swap({ text: html, target: place, sourceElement: place, swap: "innerMorph" });
+  } else { // What came meanwhile is newer than what was read; what was missed shows all the same.
+    add(html);
+    setTimeout(readAll, READ_AGAIN_MS);
+  }
   const missed = waiting().filter((card) => !before.has(card.id));
   if (missed.length) {
     for (const card of missed) card.classList.add("fresh");
